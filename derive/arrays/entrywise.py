@@ -20,6 +20,7 @@ from sympy import (
     Expr,
     Function,
     Indexed,
+    Integer,
     Max,
     Min,
     Mul,
@@ -202,14 +203,36 @@ def proved_form(evaluator: Evaluator, definition: Expr, others: tuple[Symbol, ..
         errors = _errors(evaluator, form, definition, others)
         if is_exact(errors):
             return form
-        if no_worse(errors, least) and sum(errors) < sum(least):
+        if no_worse(errors, least) and _loss(errors) < _loss(least):
             best, least = form, errors
     return best
+
+
+def _loss(errors: tuple[float, ...]) -> tuple[int, float]:
+    """The number of points at which a form fails, and the sum of the other errors."""
+    finite = [e for e in errors if not math.isinf(e)]
+    return len(errors) - len(finite), sum(finite)
 
 
 def _forms(definition: Expr, others: tuple[Symbol, ...]) -> Iterator[StableForm]:
     yield stable_form(definition)
     yield stable_form(definition, proved=False)
+    mixed = _mixed(definition, *others) if len(others) == 1 else None
+    if mixed is not None:
+        yield mixed
+
+
+def _mixed(definition: Expr, share: Symbol) -> StableForm | None:
+    """What is linear in another argument, as ``share * f(1) + (1 - share) * f(0)``, each of which has its own form.
+
+    The terms of f(0) cancel at 1 only if they are collected, which these are not.
+    """
+    if definition.diff(share).has(share):
+        return None
+    one, zero = (stable_form(definition.subs(share, Integer(end)), proved=False) for end in (1, 0))
+    if one.inner != zero.inner or one.rate != zero.rate:
+        return None
+    return StableForm(share * one.value + (1 - share) * zero.value, one.rate, one.inner)
 
 
 @cache

@@ -273,8 +273,10 @@ class Data:
         return {t.name: t for t in self.listed}
 
     def is_given(self, term: Expr) -> bool:
-        """Whether a term is a number, or a number times an entry of a target."""
+        """Whether a term is a number, or a number times an entry of a target or a sum of entries."""
         entry = term.as_coeff_Mul()[1]
+        if isinstance(entry, Sum):
+            return isinstance(entry.function, Indexed) and self.is_target(entry.function)
         return bool(term.is_number) or self.is_target(entry)
 
     def is_target(self, entry: Expr) -> bool:
@@ -304,10 +306,10 @@ def difference(total: Expr, data: Data) -> Expr:
 
 def _less(node: Expr, y: Expr) -> Expr | None:
     """Return ``node - y`` as one function; None if that has no advantage."""
-    if isinstance(node, SHARE):
+    if isinstance(node, SHARE) and not y.has(Sum):
         z, k = node.args
         return -NODES["softmax_rest"](z, k) if y == 1 else NODES["softmax_minus"](z, y, k)
-    if isinstance(node, Elementwise) and not node.others and isinstance(y, Indexed):
+    if isinstance(node, Elementwise) and not node.others and isinstance(y, Indexed | Sum):
         title: Any = type(node)
         function = minus(title)
         return None if function is None else function(node.args[0], y)

@@ -297,7 +297,9 @@ def _compared(code: Callable[..., Array], sample: Sample, beside: bool) -> Itera
     truth = sample.truth
     with warnings.catch_warnings(record=True) as said, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
-        found = np.broadcast_to(code(sample.arrays, sample.sizes), truth.shape)
+        computed = np.asarray(code(sample.arrays, sample.sizes))
+    # a scalar may be computed as a matrix of one entry
+    found = np.broadcast_to(computed if truth.shape else computed.reshape(()), truth.shape)
     largest = max((abs(t) for t in truth.flat if t is not None), default=0)
     for got, true in zip(found.flat, truth.flat, strict=True):
         off = relative(float(got), true, largest)

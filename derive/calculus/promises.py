@@ -86,7 +86,7 @@ class SumsToOne(Promise):
         shares = [term for term in Add.make_args(node.function) if self._is_share(term, index)]
         rest = node.function - Add(*shares)
         ones = Add(*(Mul(*(f for f in Mul.make_args(t) if index not in f.free_symbols)) for t in shares))
-        return ones + (Sum(rest, *node.limits) if rest != 0 else 0)
+        return ones + (Sum(rest, *node.limits) if index in rest.free_symbols else rest * index.axis.extent)
 
     def _is_share(self, term: Expr, index: Index) -> bool:
         """Whether the sum of a term over an index is that of the entries, times what does not depend on the index."""

@@ -27,6 +27,7 @@ class NetworkEstimator(EstimatorBase):
         output_activation: Any = None,
         loss: Any = None,
         optimizer: Any = "adam",
+        l1: Any = 0.0,
         l2: Any = 0.0,
         clip: Any = None,
         schedule: Any = "constant",
@@ -52,7 +53,7 @@ class NetworkEstimator(EstimatorBase):
         loss                    a name from `derive list losses`; None: cross-entropy for
                                 classes (binary for two), half the squared error for numbers
         optimizer               a name from `derive list optimizers`, optionally with options
-        l2                      strength of the L2 penalty, which is added to the error (loss)
+        l1, l2                  strengths of the L1 and the L2 penalty, which are added to the error (loss)
         clip                    largest norm of the gradients; None: no clipping
         schedule                learning rate schedule: a name from `derive list schedules`
         initialisation          weight initialisation: a name from `derive list initialisations`
@@ -62,6 +63,7 @@ class NetworkEstimator(EstimatorBase):
         self.output_activation = output_activation
         self.loss = loss
         self.optimizer = optimizer
+        self.l1 = l1
         self.l2 = l2
         self.clip = clip
         self.schedule = schedule
@@ -99,6 +101,7 @@ class NetworkEstimator(EstimatorBase):
         """The optimizer and its options, as arguments of a ``Network``."""
         return {
             "optimizer": self.optimizer,
+            "l1": number("l1", self.l1, 0.01),
             "l2": number("l2", self.l2, 0.01),
             "clip": None if self.clip is None else number("clip", self.clip, 1.0),
             "schedule": self.schedule,

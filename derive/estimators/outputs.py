@@ -7,6 +7,7 @@ from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES, Loss
+from derive.catalogue.losses import loss as stated_loss
 from derive.statement.network import SpecError
 from derive.targets.numpy.estimator import CLASSES, probabilities
 from derive.targets.numpy.runtime.sklearn_kinds import Outputs
@@ -39,8 +40,10 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
         fitting = (e.name for e in LOSSES.values() if made and e.needs is made and e.targets in CLASSES)
         loss = next(fitting, "half_mse")
     targets = _known_loss(loss).targets
-    if targets == "counts":
-        raise SpecError(f"loss is {loss!r}, which is for counts, not for classes: use the Regressor, or another loss")
+    _refuse_other_outputs(loss)
+    if targets in ("counts", "positive"):
+        what = "counts" if targets == "counts" else "positive numbers"
+        raise SpecError(f"loss is {loss!r}, which is for {what}, not for classes: use the Regressor, or another loss")
     units = 1 if classes == 2 and ACTIVATIONS[name].elementwise else classes
     meaning = probabilities(name)
     return Chosen(units, -1.0 if targets == "signs" else 0.0, meaning, activation, loss)
@@ -57,6 +60,7 @@ def for_numbers(activation: Any, loss: Any, units: int) -> Chosen:
     loss = "half_mse" if loss is None else loss
     activation = _made_for(loss, "identity") if activation is None else activation
     _known_loss(loss)
+    _refuse_other_outputs(loss)
     return Chosen(units, activation=_respelled(activation), loss=loss)
 
 
@@ -74,3 +78,13 @@ def _respelled(activation: Any) -> str:
 
 def _known_loss(loss: Any) -> Loss:
     return LOSSES[known_name("loss", "losses", base_name(loss) if isinstance(loss, str) else loss, LOSSES)]
+
+
+def _refuse_other_outputs(loss: Any) -> None:
+    """Raise SpecError for a loss with another number of outputs than of targets."""
+    stated = stated_loss(loss)
+    if not stated.is_plain:
+        raise SpecError(
+            f"loss is {loss!r}, which has {stated.outputs_said}, where an estimator predicts one number for each "
+            "target: derive a Network with it, and use its Trainer"
+        )

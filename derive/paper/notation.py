@@ -136,6 +136,7 @@ def _numbers(**letters: str) -> dict[str, Letters]:
 
 #: Letters of numbers by name; the part after an underscore is an index.
 _NUMBERS = _numbers(
+    l1="lambda_1",
     l2="lambda",
     clip="C",
     mu="beta",

@@ -30,7 +30,8 @@ def _script(base: Box, below: Box | None, above: Box | None, left: Box | None) -
     if below is not None:
         under = text(below)
         written += f"_{under}" if len(under) == 1 or under.isalnum() else f"_({under})"
-    return written + (_raised(text(above)) if above else "")
+    power = "^" if below is None and written.endswith(")") and above is not None and above.kind == "letter" else ""
+    return written + power + (_raised(text(above)) if above else "")
 
 
 def _fraction(top: Box, bottom: Box) -> str:

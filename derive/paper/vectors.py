@@ -58,6 +58,10 @@ class Vectors:
 
     def _entry(self, entry: Expr) -> Box:
         tensor = self.page.tensors[entry.base.label.name]
+        for index, axis in zip(entry.indices, tensor.axes, strict=True):
+            whole = isinstance(index, Index) and index.axis == axis
+            if not whole and (index.free_symbols or not self.axis.sample):
+                raise NoVectorsError(f"{entry} reads a part of a tensor")
         along = [i for i in entry.indices if self._is_along(i)]
         if len(along) > 1 or any(i.axis != self.axis for i in along):
             raise NoVectorsError(f"{entry} is no entry of a vector over the axis")

@@ -66,7 +66,7 @@ def entry(key: str, value: object) -> str:
     return entry_text(name, options, entries[name].options)
 
 
-def with_options(key: str, text: str) -> tuple[Any, dict[str, Fraction]]:
+def with_options(key: str, text: str) -> tuple[Any, dict[str, Any]]:
     """Return an entry of the key's catalogue, and the values of its options."""
     title = KEYS[key].catalogue
     name, options = parse_entry(key, title, text, catalogue(title))
@@ -156,6 +156,13 @@ KEYS = {
     ),
     "notation": _chosen("notations", "notation of the derivation: psi, bracket, delta or xbar", always=True),
     "optimizer": _chosen("optimizers", "such as momentum, or adam(beta1=0.8)", 'a string such as "adam(beta1=0.9)"'),
+    "l1": _number(
+        "strength of the L1 penalty, a part of the loss",
+        f"0 for no L1 penalty, or from {LEAST:g} to {MOST:g}",
+        "0.01",
+        "an L1 penalty of strength {}",
+        none=0,
+    ),
     "l2": _number(
         "strength of the L2 penalty, a part of the loss",
         f"0 for no L2 penalty, or from {LEAST:g} to {MOST:g}",

@@ -18,6 +18,7 @@ from derive.calculus.properties import Values, values_of
 from derive.calculus.roles import Role
 from derive.catalogue.activations import ACTIVATIONS, activation, titles
 from derive.catalogue.biases import BIASES
+from derive.catalogue.losses import loss
 from derive.record import record
 from derive.statement.keys import LAYERS_FOLDER, Widths, is_layer
 from derive.statement.language.blocks import Expansion
@@ -315,7 +316,8 @@ class Layered:
         widths = widths_of(self.layers)
         used = dict.fromkeys(base_name(str(entry)) for entry in self.layers if is_layer(entry))
         lines = [*_sizes(names), *([f"use {', '.join(used)}"] if used else [])]
-        lines += [f"input X[{widths[0]}]", f"target {self.target}[{widths[-1]}]"]
+        targets = loss(self.loss).targets_for(widths[-1]) if isinstance(self.loss, str) else widths[-1]
+        lines += [f"input X[{widths[0]}]", f"target {self.target}[{targets}]"]
         lines += [f"function {name}({o.arguments}) = {o.formula}" for name, o in self._formulas.values()]
         i, j = (index.name for index in IndexSupply(taken=names).several((SAMPLE_AXIS, SAMPLE_AXIS)))
         sizes = itertools.chain("nchkpq", (f"n{number}" for number in itertools.count(1)))

@@ -59,8 +59,8 @@ class Network(Specification):
 
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
-    ``adam(beta1=0.8)``. ``l2`` is the strength of the L2 penalty, which is added to the error
-    (loss); 0 turns it off. ``clip`` is the largest norm of the gradients; None turns it off. ``order`` is that of the
+    ``adam(beta1=0.8)``. ``l1`` and ``l2`` are the strengths of the L1 and the L2 penalty, which are added to the error
+    (loss); 0 turns them off. ``clip`` is the largest norm of the gradients; None turns it off. ``order`` is that of the
     derivatives: 2 for the product of the Hessian and a vector, beside the gradients.
 
     Raises SpecError for an invalid value or combination.
@@ -77,6 +77,7 @@ class Network(Specification):
     notation: str
     name: str
     optimizer: str
+    l1: float
     l2: float
     clip: float | None
     schedule: str
@@ -94,6 +95,7 @@ class Network(Specification):
         notation: str = "psi",
         name: str | None = None,
         optimizer: str = "sgd",
+        l1: float = 0.0,
         l2: float = 0.0,
         clip: float | None = None,
         schedule: str = "constant",
@@ -325,7 +327,7 @@ def _check_numbers(network: Network) -> None:
     """Refuse a width with the name of a number or an array of the step."""
     from derive.learning.descent import names_taken
 
-    taken = names_taken(network.descent) | ({"l2", "L2", "R"} if network.l2 else set())
+    taken = names_taken(network.descent) | ({"l1", "L1", "l2", "L2", "R"} if network.l1 or network.l2 else set())
     taken |= {"normal", "orthogonal"} if not network.is_plain("initialisation") else set()
     for position, name in _named_widths(network.layers):
         if taken & {name, name.partition("_")[0]}:
@@ -376,10 +378,12 @@ def _check_mixing(network: Network) -> None:
 
 
 def _check_loss(network: Network) -> None:
-    """Refuse a loss whose predictions need a property that the outputs are not known to have."""
+    """Refuse a loss of another number of outputs, or that needs a property which they are not known to have."""
     from derive.catalogue.activations import ACTIVATIONS
-    from derive.catalogue.losses import LOSSES
+    from derive.catalogue.losses import LOSSES, loss
 
+    if not network.own_loss:
+        loss(network.loss).targets_for(network.widths[-1])
     stated = None if network.own_loss else LOSSES[base_name(network.loss)]
     if stated is None or not stated.needs:
         return

@@ -29,7 +29,7 @@ _LATEX = re.compile(f"({_LATEX_PART.pattern})*")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: An entry of a catalogue: a name alone, or with options.
-_OPTION = r"\s*[A-Za-z_]\w*\s*=[^,()]*"
+_OPTION = r"\s*[A-Za-z_]\w*\s*=(\s*\[[^\]()]*\]\s*|[^,()]*)"
 _ENTRY = re.compile(rf"\s*[A-Za-z_]\w*\s*(\(({_OPTION}(,{_OPTION})*)?,?\s*\)\s*)?")
 
 

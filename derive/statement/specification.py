@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 #: The keys that are no matter of layers.
-LEARNING = ("name", "notation", "optimizer", "l2", "clip", "schedule", "initialisation", "order")
+LEARNING = ("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order")
 
 
 class Specification:
@@ -25,6 +25,7 @@ class Specification:
     name: str
     notation: str
     optimizer: str
+    l1: float
     l2: float
     clip: float | None
     schedule: str
@@ -100,6 +101,7 @@ class Learning(Specification):
     name: str
     notation: str
     optimizer: str
+    l1: float
     l2: float
     clip: float | None
     schedule: str
@@ -111,6 +113,7 @@ class Learning(Specification):
         name: str = "network",
         notation: str = "psi",
         optimizer: str = "sgd",
+        l1: float = 0.0,
         l2: float = 0.0,
         clip: float | None = None,
         schedule: str = "constant",

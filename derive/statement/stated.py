@@ -39,7 +39,7 @@ from derive.calculus.tangents import Tangents
 from derive.catalogue.activations import activation, titles
 from derive.catalogue.losses import loss
 from derive.learning.descent import names_taken
-from derive.learning.l2_penalty import L2, PENALTY, penalised
+from derive.learning.penalties import L1, L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
@@ -68,7 +68,7 @@ class StatementBuilder:
     with one index fewer than it has axes reads the same sample. A tensor that is computed from the same sample has
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
-    ``options`` are the learning options of a ``Network``: name, notation, optimizer, l2, clip, schedule,
+    ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
     initialisation. Raises SpecError for an invalid one.
 
     >>> from sympy import tanh
@@ -93,8 +93,10 @@ class StatementBuilder:
         self.learning = learning
         self.supply = IndexSupply()
         self._kinds: dict[str, str] = dict.fromkeys(names_taken(self.learning.descent), STEP_NUMBER)
-        if self.learning.l2:
-            self._kinds |= {L2.name: "the strength of the L2 penalty", PENALTY.name: "the L2 penalty"}
+        for strength in (L1.name, L2.name):
+            if getattr(self.learning, strength):
+                said = f"the {strength.upper()} penalty"
+                self._kinds |= {strength: f"the strength of {said}", PENALTY.name: self._kinds.get(PENALTY.name, said)}
         self._data: list[Tensor] = []
         self._parameters: list[Tensor] = []
         self._equations: list[Equation] = []
@@ -583,6 +585,12 @@ class StatementBuilder:
                 raise StatementError(
                     f"the loss {name} compares tensors with one axis besides the samples, not {tensor!r}"
                 )
+        wanted = chosen.per_target * target.axes[0].extent + chosen.beyond
+        if prediction.axes[0].extent != wanted and not chosen.is_plain:
+            raise StatementError(
+                f"the loss {name} needs {chosen.outputs_said}, {wanted} for {target.name}, but {prediction.name} has "
+                f"{prediction.axes[0].extent}"
+            )
         for promise in chosen.promises(self._promised(target)):
             self._promise(promise)
         found = chosen.equation(Tensor("E", Role.ERROR.value), target.tensor, prediction.tensor, self.supply)
@@ -729,12 +737,12 @@ class StatementBuilder:
                 if (name, str(given[at])) not in self._begins:
                     raise StatementError(f"nothing reads what {name} begins with at {given[at]}: leave it out")
         alone = any(t.about is not None for t in self._data)
-        trained = [key for key in ("optimizer", "l2", "clip", "schedule") if not self.learning.is_plain(key)]
+        trained = [key for key in ("optimizer", "l1", "l2", "clip", "schedule") if not self.learning.is_plain(key)]
         if alone and trained:
             raise StatementError(f"the backward pass of a layer alone takes no step: leave out {listed(trained)}")
-        strength = exactly(self.learning.l2)
+        strengths = {name: exactly(getattr(self.learning, name)) for name in (L1.name, L2.name)}
         ordered = in_order(self._stated) if self._declared else self._stated
-        equations, constants = penalised(ordered, self._parameters, strength, self.supply)
+        equations, constants = penalised(ordered, self._parameters, strengths, self.supply)
         return ForwardPass(
             equations,
             tuple(self._data),

@@ -19,7 +19,7 @@ from derive.text.user_text import is_package_name, shown_path
 class Statement(StatementBuilder):
     """The forward equations of a network: a ``text`` in the language of docs/equations.md, or lines in Python.
 
-    ``options`` are the learning options of a ``Network``: name, notation, optimizer, l2, clip, schedule,
+    ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
     initialisation. They take precedence over those in the text. Raises TextError, a StatementError, with everything
     that is wrong in the text, and SpecError for an invalid option. Further lines may be stated by the methods.
     A text uses the layers of `derive list layers`, and one from a file also the files beside it.

@@ -19,6 +19,8 @@ from derive.text.user_text import bounded, kind, shown
 MAX_ENTRY = 300
 MAX_DIGITS = 30
 MAX_EXPONENT = 99
+#: The sizes of options, but 0: float32 has numbers of these sizes, and modules may compute in it.
+LEAST, MOST = Fraction("1e-30"), Fraction("1e30")
 
 #: Decimals shorter than this are written without an exponent.
 _PLAIN = 5
@@ -42,7 +44,9 @@ class Option:
 
     A ``default`` of None means that the option is required. The lower limit is ``least``
     (inclusive) or ``above`` (exclusive), the upper limit ``most`` (inclusive) or ``below``
-    (exclusive); None means no limit. With ``whole`` the value is an integer.
+    (exclusive); None means no limit. With ``whole`` the value is an integer, with ``decimals`` it has at most so many:
+    it is an exponent, whose denominator is the degree of a root. With ``several``, it may be a list in brackets, and
+    is a tuple of those values.
     """
 
     name: str
@@ -53,6 +57,8 @@ class Option:
     most: Fraction | int | None = None
     below: Fraction | int | None = None
     whole: bool = False
+    several: bool = False
+    decimals: int | None = None
 
     def holds(self, value: Fraction) -> bool:
         """Return whether ``value`` is in range."""
@@ -62,6 +68,7 @@ class Option:
             and (self.most is None or value <= self.most)
             and (self.below is None or value < self.below)
             and (not self.whole or value.denominator == 1)
+            and (self.decimals is None or (value * 10**self.decimals).denominator == 1)
         )
 
     @property
@@ -78,18 +85,19 @@ class Option:
             (self.below, "less than"),
         )
         said = [f"{words} {number_text(Fraction(limit))}" for limit, words in limits if limit is not None]
-        return f"a {'whole ' if self.whole else ''}number {' and '.join(said)}".rstrip()
+        ending = "" if self.decimals is None else f", with at most {self.decimals} decimals"
+        return f"a {'whole ' if self.whole else ''}number {' and '.join(said)}".rstrip() + ending
 
 
 def split_entries(text: str) -> tuple[str, ...]:
-    """Split a list at the commas outside parentheses.
+    """Split a list at the commas outside parentheses and brackets.
 
-    >>> split_entries("elu(alpha=1.4, ), sigmoid")
-    ('elu(alpha=1.4, )', 'sigmoid')
+    >>> split_entries("elu(alpha=1.4, ), sigmoid"), split_entries("tau=[0.1, 0.9]")
+    (('elu(alpha=1.4, )', 'sigmoid'), ('tau=[0.1, 0.9]',))
     """
     starts, depth = [0], 0
     for at, sign in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(sign, 0)
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(sign, 0)
         if sign == "," and depth <= 0:
             starts.append(at + 1)
     ends = [*(start - 1 for start in starts[1:]), len(text)]
@@ -107,8 +115,10 @@ def known_name(key: str, plural: str, name: object, catalogue: Mapping[str, Any]
     return found
 
 
-def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> tuple[str, dict[str, Fraction]]:
+def parse_entry(key: str, plural: str, text: object, catalogue: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Parse an entry; return its name and the values of all its options, in the order of declaration.
+
+    A value is a fraction, or a tuple of fractions for an option with several values.
 
     ``key`` names the text in messages; ``plural`` is the name of the catalogue in `derive list`.
     Raises SpecError for an unknown name or option, a value out of range, or other syntax.
@@ -136,14 +146,21 @@ def _refuse_foreign_options(where: str, name: str, entry: Any) -> None:
             raise SpecError(f"{where}: {synonym} takes no option here; {meaning}")
 
 
-def entry_text(name: str, options: Mapping[str, Fraction], declared: Iterable[Option]) -> str:
+def entry_text(name: str, options: Mapping[str, Any], declared: Iterable[Option]) -> str:
     """Write an entry in canonical form: options in the order of declaration, defaults omitted.
 
     >>> entry_text("elu", {"alpha": Fraction(7, 5)}, [Option("alpha", 1, "")])
     'elu(alpha=1.4)'
     """
-    said = [f"{o.name}={number_text(options[o.name])}" for o in declared if options[o.name] != o.default]
+    given = ((o, options[o.name]) for o in declared)
+    said = [f"{o.name}={_value_text(value)}" for o, value in given if value not in (o.default, (o.default,))]
     return f"{name}({', '.join(said)})" if said else name
+
+
+def _value_text(value: Fraction | tuple[Fraction, ...]) -> str:
+    if not isinstance(value, tuple):
+        return number_text(value)
+    return number_text(value[0]) if len(value) == 1 else f"[{', '.join(map(number_text, value))}]"
 
 
 def base_name(text: str) -> str:
@@ -212,7 +229,7 @@ def _given(where: str, name: str, body: str, catalogue: Mapping[str, Any]) -> di
     """Split the text between the parentheses into texts by option name."""
     declared = [option.name for option in catalogue[name].options]
     found: dict[str, str] = {}
-    for part in [p.strip(" \t") for p in body.split(",")] if body.strip(" \t") else []:
+    for part in split_entries(body) if body.strip(" \t") else ():
         option, equals, value = (p.strip(" \t") for p in part.partition("="))
         if not declared:
             raise SpecError(f"{where}: {name} has no options: write {name} alone")
@@ -226,20 +243,33 @@ def _given(where: str, name: str, body: str, catalogue: Mapping[str, Any]) -> di
     return found
 
 
-def _filled(name: str, given: Mapping[str, str], where: str, declared: Iterable[Option]) -> dict[str, Fraction]:
+def _filled(name: str, given: Mapping[str, str], where: str, declared: Iterable[Option]) -> dict[str, Any]:
     """Return the value of every option, with defaults for those not given."""
-    values = {}
+    values = dict[str, Any]()
     for option in declared:
-        if option.name in given:
-            value = _number(given[option.name], f"{where}: {option.name}")
-        elif option.default is None:
+        text = given.get(option.name)
+        if text is None and option.default is None:
             raise SpecError(f"{where}: {name} needs its option {option.name}, {option.meaning}")
-        else:
-            value = Fraction(option.default)
-        if not option.holds(value):
-            raise SpecError(f"{where}: {option.name} is {shown(given[option.name])}, but must be {option.range}")
-        values[option.name] = value
+        listed = option.several and text is not None and text.startswith("[") and text.endswith("]")
+        texts = split_entries(text[1:-1]) if listed and text else (text,)
+        found = tuple(_checked(option, t, where) for t in texts)
+        if len(set(found)) < len(found):
+            raise SpecError(f"{where}: {option.name} is {shown(text)}, which has a number twice")
+        values[option.name] = found if option.several else found[0]
     return values
+
+
+def _checked(option: Option, text: str | None, where: str) -> Fraction:
+    """Return a value of an option, the default without a text."""
+    value = Fraction(option.default or 0) if text is None else _number(text, f"{where}: {option.name}")
+    if not option.holds(value):
+        raise SpecError(f"{where}: {option.name} is {shown(text)}, but must be {option.range}")
+    if value and not LEAST <= abs(value) <= MOST:
+        raise SpecError(
+            f"{where}: {option.name} is {shown(text)}, beyond the range of float32: give 0, or a number of a size from "
+            f"{number_text(LEAST)} to {number_text(MOST)}"
+        )
+    return value
 
 
 def _number(text: str, where: str) -> Fraction:

@@ -11,6 +11,8 @@ from typing import Any
 
 from derive.text.user_text import listed, shown
 
+#: Of more known names than the first number, so many as the second are listed.
+MOST, FIRST = 20, 12
 #: Names with a meaning of their own in scikit-learn, Keras, PyTorch or the literature, which would
 #: otherwise pass for typing errors.
 ELSEWHERE = frozenset(
@@ -20,12 +22,12 @@ ELSEWHERE = frozenset(
     "log_softmax atan tan sinh cosh sin cos threshold step "
     # losses
     "msle rmse rmsle mape smape male mase sae mean_squared_log_error mean_squared_logarithmic_error "
-    "mean_absolute_percentage_error root_mean_squared_error median_absolute_error squared_log_error nll gaussian_nll "
+    "mean_absolute_percentage_error root_mean_squared_error median_absolute_error squared_log_error nll "
     "poisson_nll mle kl_div "
-    "focal binary_focal_crossentropy categorical_focal_crossentropy sparse_categorical_crossentropy "
-    "bce_with_logits binary_cross_entropy_with_logits cosine_similarity pinball quantile ctc dice tversky triplet "
+    "categorical_focal_crossentropy sparse_categorical_crossentropy "
+    "bce_with_logits binary_cross_entropy_with_logits cosine_similarity ctc dice tversky triplet "
     "categorical_hinge hinge_embedding modified_huber huberized_hinge perceptron soft_margin margin_ranking "
-    "multi_margin epsilon_insensitive squared_epsilon_insensitive gamma tweedie deviance exponential_loss "
+    "multi_margin epsilon_insensitive squared_epsilon_insensitive deviance exponential_loss "
     # optimizers
     "nadam radam adamax adabelief adadelta adafactor adahessian adan adams adamp adabound amsgrad sparse_adam lion "
     "lars lamb lbfgs l_bfgs rprop asgd gd sgdw sgdm nag ftrl muon sophia shampoo "
@@ -74,8 +76,8 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
 
     >>> unknown("key", "layer", ["layers", "loss"])
     "unknown key 'layer': did you mean layers?"
-    >>> unknown("loss", "focal", ["mse", "poisson"], plural="losses")
-    "unknown loss 'focal': there are mse and poisson (`derive list losses`), or a formula of y and yhat"
+    >>> unknown("loss", "triplet", ["mse", "poisson"], plural="losses")
+    "unknown loss 'triplet': there are mse and poisson (`derive list losses`), or a formula of y and yhat"
     """
     meant = misspelled(str(name), [*known, *also])
     if meant is not None:
@@ -85,7 +87,12 @@ def unknown(what: str, name: object, known: Collection[str], also: Iterable[str]
     formulas = {"activation": "in x", "loss": "of y and yhat"}
     if what in formulas:
         shows = f" (`derive list {plural}`), or a formula {formulas[what]}"
-    return f"unknown {what} {shown(name)}: there are {listed(known)}{shows}"
+    return f"unknown {what} {shown(name)}: there are {_some(known)}{shows}"
+
+
+def _some(known: Collection[str]) -> str:
+    names = [*known]
+    return listed(names) if len(names) <= MOST else f"{', '.join(names[:FIRST])} and {len(names) - FIRST} more"
 
 
 def misspelled(name: str, known: Iterable[str]) -> str | None:

@@ -252,6 +252,7 @@ def _check_kind(values: Array, targets: str, name: str) -> None:
         "classes": values >= 0,
         "signs": np.abs(values) == 1,
         "counts": values >= 0,
+        "positive": values > 0,
     }
     for place in map(tuple, np.argwhere(~fits.get(targets, np.isfinite(values)))):
         sample = place[0 if len(place) > 2 else 1]

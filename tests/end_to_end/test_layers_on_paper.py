@@ -11,7 +11,7 @@ from layers import LAYERS
 from models import MODELS
 from reading import OUTSIDE, PARTS, Differs, check_document, check_page
 
-from derive import Derivation, Statement, derive
+from derive import Derivation, Network, Statement, derive
 from derive.document.blocks import Display, boxes_in
 from derive.paper.boxes import Typesetter
 from derive.paper.notation import NOTATIONS, PSI
@@ -111,6 +111,24 @@ def test_nothing_is_said_of_matrices_where_there_are_none(name):
 def test_every_equation_of_a_model_holds(name: str) -> None:
     """An index that runs over a part of an axis, or beyond it, and an integer target beside an index."""
     assert check_page(derive(MODELS[name]().statement)) > 15
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize(
+    ("output", "loss"),
+    [
+        ("identity", "gaussian_nll"),
+        ("identity", "laplace_nll"),
+        ("identity", "quantile(tau=[0.2, 0.7])"),
+        ("sigmoid", "ordinal"),
+        ("identity", "crammer_singer"),
+        ("softmax", "label_smoothing"),
+    ],
+)
+@pytest.mark.sampled(2)
+def test_every_equation_of_a_loss_that_mixes_outputs_holds(output: str, loss: str, notation: str) -> None:
+    network = Network((2, 3, 4), ("tanh", output), loss, notation=notation, bias="separate")
+    assert check_page(derive(network)) > 20
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ import pytest
 from latex_reader import Equation, Symbol, Unreadable
 
 from derive import Network, derive
+from derive.catalogue.losses import loss
 from derive.paper import characters
 from derive.paper import latex as latex_printer
 from derive.paper.characters import BESIDE, BETWEEN
@@ -137,6 +138,27 @@ def _short_of_margin(y: Array, p: Array) -> Array:
     return np.where((1 - y * p).real > 0, 1 - y * p, 0)
 
 
+def _pinball(y: Array, p: Array, tau: float = 0.5) -> Array:
+    return (tau * _positive(y - p) + (1 - tau) * _positive(p - y)).mean()
+
+
+def _positive(x: Array) -> Array:
+    return np.where(x.real > 0, x, 0)
+
+
+def _tweedie(y: Array, p: Array, power: float = 1.5) -> Array:
+    q = 2 - power
+    return 2 * (y**q / (q - 1) / q - y * p ** (q - 1) / (q - 1) + p**q / q).mean()
+
+
+def _focal(y: Array, p: Array, gamma: float = 2) -> Array:
+    return -(y * (1 - p) ** gamma * np.log(p)).sum() / p.shape[1]
+
+
+def _cosine(y: Array, p: Array) -> Array:
+    return (1 - (y * p).sum(axis=0) / np.sqrt((y * y).sum(axis=0) * (p * p).sum(axis=0))).mean()
+
+
 #: The error of a batch from its targets and outputs, which are (outputs, samples).
 LOSSES: Mapping[str, Callable[..., Array]] = {
     "mae": lambda y, p: _size_of(p - y).mean(),
@@ -152,6 +174,16 @@ LOSSES: Mapping[str, Callable[..., Array]] = {
     "half_sse": lambda y, p: ((y - p) ** 2).sum() / 2,
     "binary_cross_entropy": lambda y, p: -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum() / y.shape[1],
     "cross_entropy": lambda y, p: -(y * np.log(p)).sum() / y.shape[1],
+    "quantile": _pinball,
+    "gamma": lambda y, p: 2 * (np.log(p) - np.log(y) + y / p - 1).mean(),
+    "tweedie": _tweedie,
+    "binary_focal": lambda y, p, gamma=2: _focal(y, p, gamma) + _focal(1 - y, 1 - p, gamma),
+    "focal": _focal,
+    "label_smoothing": lambda y, p, smoothing=0.1: (
+        -(((1 - smoothing) * y + smoothing / len(y)) * np.log(p)).sum() / y.shape[1]
+    ),
+    "weston_watkins": lambda y, p: ((1 - y) * _positive(1 + p - (y * p).sum(axis=0))).sum() / y.shape[1],
+    "cosine": _cosine,
 }
 
 
@@ -234,7 +266,7 @@ class Learning:
         for text in (self.network.optimizer, self.network.schedule):
             known = OPTIONS.get(text.partition("(")[0], {})
             found |= {known[option][0]: value for option, value in options(text).items()}
-        found |= {r"\lambda": self.network.l2, "C": self.network.clip or math.nan}
+        found |= {r"\lambda": self.network.l2, r"\lambda_1": self.network.l1, "C": self.network.clip or math.nan}
         found |= {f"{RATES[self.network.notation]}_t": self.rate}
         found |= {r"\Gamma": self.square_norm, r"\kappa": min(1.0, found["C"] / math.sqrt(self.square_norm))}
         return found | {f"c_{n}": 1 - found.get(rf"\beta_{n}", 0.0) ** (DONE + 1) for n in (1, 2)}
@@ -335,10 +367,11 @@ class World:
                 z = z + put(f"b{layer}", self.given[f"b{layer}"])[:, None]
             a = put(f"a{layer}", activation_of(activation)(put(f"z{layer}", z)))
         error = LOSSES[self.network.loss.partition("(")[0]](y, a, **_options(self.network.loss))
-        if self.network.l2:
+        if self.network.l1 or self.network.l2:
             first = 1 if self.augmented else 0
-            squares = [(found[f"w{n}"][:, first:] ** 2).sum() for n in range(1, self.depth + 1)]
-            error = error + put("R", self.network.l2 / 2 * sum(squares))
+            weights = [found[f"w{n}"][:, first:] for n in range(1, self.depth + 1)]
+            sizes, squares = (sum(f(w).sum() for w in weights) for f in (_size_of, np.square))
+            error = error + put("R", self.network.l1 * sizes + self.network.l2 / 2 * squares)
         put("E", error)
         return found
 
@@ -414,9 +447,10 @@ def _drawn(network: Network, seed: int) -> World:
     widths = tuple(sizes.get(w, w) if isinstance(w, str) else w for w in network.layers)
     samples = next(n for n in itertools.count(2) if n not in widths and n - 1 not in widths)
     generator = np.random.default_rng(seed)
-    raw = generator.uniform(0.15, 0.85, size=(widths[-1], samples))
+    stated = loss(network.loss)
+    raw = generator.uniform(0.15, 0.85, size=(stated.targets_for(widths[-1]), samples))
     given = {"x": generator.normal(size=(widths[0], samples)), "y": raw}
-    if network.loss in ("cross_entropy", "kl_divergence"):
+    if stated.targets == "classes":
         given["y"] = raw / raw.sum(axis=0)
     if network.loss in ("hinge", "squared_hinge"):
         given["y"] = np.where(raw > 0.5, 1.0, -1.0)
@@ -541,7 +575,7 @@ class Reading:
         role, uses = self.letters[symbol.letter]
         layer = self._layer(symbol, role)
         prediction = role == "prediction"
-        if role == "penalty" and not self.world.network.l2:
+        if role == "penalty" and not (self.world.network.l1 or self.world.network.l2):
             raise Unreadable("a penalty where there is none")
         name = {"error": "E", "penalty": "R", "prediction": f"a{self.world.depth}"}.get(role, NAMES.get(role, ""))
         numbered = f"{name}{layer}" if role not in UNLAYERED else name
@@ -858,7 +892,8 @@ class Reading:
             start, stop = (_scalar(self.value(side, env)).real for side in (tree.start, tree.stop))
             over = range(int(start), int(stop) + 1)
             wholes = [range(a.start, a.stop + 1) for item, a in self.uses(tree.body) if item == tree.index]
-            inside = [range(1, w.stop) for w in wholes if self.world.network.l2 and not w.start]
+            penalised = self.world.network.l1 or self.world.network.l2
+            inside = [range(1, w.stop) for w in wholes if penalised and not w.start]
             if wholes and over not in (*wholes, *inside):
                 raise Unreadable(f"the sum over {tree.index} from {over.start} to {over.stop - 1}")
         values = [self.value(tree.body, {**env, tree.index: n}) for n in over]
@@ -1601,6 +1636,14 @@ MORE: Mapping[str, tuple[Any, ...]] = {
     "counts": ((3, 2, 4), ("silu", "exponential"), "poisson", "augmented", "psi"),
     "softer counts": ((3, 4, 2), ("softsign", "softplus"), "poisson", "separate", "delta"),
     "divergence": ((3, 4, 3), ("elu", "softmax"), "kl_divergence", "separate", "psi"),
+    "quantiles": ((3, 4, 2), ("tanh", "identity"), "quantile(tau=0.7)", "separate", "psi"),
+    "positive numbers": ((2, 4, 3), ("tanh", "exponential"), "gamma", "separate", "bracket"),
+    "amounts": ((3, 4, 2), ("tanh", "softplus"), "tweedie(power=1.2)", "separate", "psi"),
+    "less weight": ((3, 4, 2), ("tanh", "sigmoid"), "binary_focal", "separate", "psi"),
+    "less weight for classes": ((2, 4, 3), ("tanh", "softmax"), "focal(gamma=1.5)", "augmented", "delta"),
+    "smoothed": ((2, 4, 3), ("tanh", "softmax"), "label_smoothing", "separate", "psi"),
+    "all others": ((2, 4, 3), ("tanh", "identity"), "weston_watkins", "augmented", "delta"),
+    "directions": ((2, 4, 3), ("tanh", "identity"), "cosine", "separate", "psi"),
     "two of a kind": ((3, 4, 3, 2), ("elu(alpha=1.4)", "elu(alpha=1/3)", "elu"), "mse", "none", "bracket"),
 }
 #: How networks learn: the network, its notation, and what is said of its learning.
@@ -1629,6 +1672,8 @@ LEARNING: Mapping[str, tuple[str, str, dict[str, Any]]] = {
         {"optimizer": "adamw(weight_decay=0.2, epsilon=0.1)", "clip": 0.1, "schedule": "cosine(steps=40)"},
     ),
     "penalty": ("augmented", "delta", {"l2": 0.5}),
+    "penalty of sizes": ("no bias", "bracket", {"l1": 0.5}),
+    "both penalties": ("augmented", "psi", {"l1": 0.5, "l2": 0.3}),
     "penalty on many": ("named", "psi", {"l2": 0.5, "schedule": "exponential(factor=0.5, warm_up=9)"}),
     "clipping": ("one layer", "psi", {"clip": 0.01}),
     "a norm below the limit": ("one layer", "bracket", {"clip": 100}),

@@ -334,6 +334,25 @@ def test_the_l2_penalty_is_in_the_error_and_in_the_gradient(bias: str, notation:
     assert max(c for c, _ in report.values()) < 1e-13 and max(d for _, d in report.values()) < 1e-6
 
 
+@pytest.mark.parametrize(("bias", "notation"), [("separate", "psi"), ("augmented", "bracket"), ("none", "delta")])
+@pytest.mark.sampled(1)
+def test_both_penalties_are_in_the_error_and_in_the_gradient(bias: str, notation: str) -> None:
+    """The elastic net: l1 times the sizes of the weights and l2/2 times their squares, without biases."""
+    plain, penalised = (module_of(LAYERS, "tanh", "mse", bias, notation, **k) for k in ({}, {"l1": 0.3, "l2": 0.2}))
+    parameters, _ = started(plain)
+    first = 1 if bias == "augmented" else 0
+    weights = {name: value[:, first:] for name, value in parameters.items() if name.startswith("W")}
+    more = sum(0.3 * float(abs(w).sum()) + 0.1 * float((w**2).sum()) for w in weights.values())
+    assert penalised.error(parameters, X, Y) == pytest.approx(plain.error(parameters, X, Y) + more, rel=1e-13)
+    slopes, before = penalised.gradients(parameters, X, Y), plain.gradients(parameters, X, Y)
+    for name, slope in slopes.items():
+        expected = before[name].copy()
+        if name in weights:
+            expected[:, first:] += 0.3 * np.sign(weights[name]) + 0.2 * weights[name]
+        np.testing.assert_allclose(slope, expected, rtol=1e-12, atol=1e-14)
+    assert max(c for c, _ in penalised.check_gradients(parameters, X, Y).values()) < 1e-13
+
+
 def test_the_l2_penalty_and_the_gradient_go_together_in_sgd() -> None:
     """One step with the penalty is the step without it, less eta l2 W."""
     plain, penalised = (module_of(*NET, l2=l2) for l2 in (0.0, 0.25))

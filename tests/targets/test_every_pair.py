@@ -19,7 +19,7 @@ from autograd.scipy.special import erf as autograd_erf
 from helpers import Array, Values, derivation, forwarded, interpreted, module_of, off, real, stored
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.losses import LOSSES
+from derive.catalogue.losses import LOSSES, loss
 from derive.paper.notation import NOTATIONS
 from derive.text.entry_text import base_name, option_values
 
@@ -47,8 +47,9 @@ def pairs() -> list[Pair]:
     hidden = itertools.cycle((*ELEMENTWISE, WITH_OPTIONS[0]))
     ways = itertools.cycle(itertools.product(BIASES, NOTATIONS))
     outputs = [*ACTIVATIONS, *WITH_OPTIONS]
-    fits = [(out, loss) for loss, entry in LOSSES.items() for out in entry.activations or outputs]
+    fits = [(out, name) for name, entry in LOSSES.items() for out in entry.activations or outputs]
     fits += [(out, "huber(delta=0.3)") for out in ("identity", "softmax", "gelu")]
+    fits += [("tanh", "quantile(tau=[0.2, 0.7])"), ("softplus", "tweedie(power=1.2)"), ("softmax", "focal(gamma=1.5)")]
     return [Pair(next(hidden), *fit, *next(ways)) for fit in fits]
 
 
@@ -58,7 +59,7 @@ PAIRS = pairs()
 def test_every_entry_of_the_catalogues_is_covered():
     assert {p.output for p in PAIRS} >= set(ACTIVATIONS)
     assert {p.hidden for p in PAIRS} >= set(ELEMENTWISE)
-    assert {p.loss for p in PAIRS} >= set(LOSSES)
+    assert {base_name(p.loss) for p in PAIRS} >= set(LOSSES)
 
 
 # The functions from scratch, over NumPy's complex numbers or autograd's boxes.
@@ -122,6 +123,46 @@ def hinge(lib: Any, y: Any, a: Any) -> Any:
     return lib.where(lib.real(1 - y * a) > 0, 1 - y * a, 0)
 
 
+def positive(lib: Any, v: Any) -> Any:
+    return lib.where(lib.real(v) > 0, v, 0)
+
+
+def pinball(lib: Any, y: Any, a: Any, *shares: float) -> Any:
+    taus = np.repeat(shares or (0.5,), len(y))[:, None]
+    d = lib.concatenate([y] * (len(a) // len(y))) - a
+    return _mean(taus * positive(lib, d) + (1 - taus) * positive(lib, -d))
+
+
+def focal(lib: Any, y: Any, a: Any, gamma: float = 2.0) -> Any:
+    return y * (1 - a) ** gamma * lib.log(a)
+
+
+def scaled(lib: Any, y: Any, a: Any, power: int) -> Any:
+    """Likelihoods with a scale: of the size of what is missed, or half its square."""
+    middle, width = a[: len(y)], a[len(y) :]
+    return _mean(width + (size(lib, y - middle) * lib.exp(-width)) ** power / power)
+
+
+def tweedie(lib: Any, y: Any, a: Any, p: float = 1.5) -> Any:
+    return 2 * _mean(y ** (2 - p) / (1 - p) / (2 - p) - y * a ** (1 - p) / (1 - p) + a ** (2 - p) / (2 - p))
+
+
+def ordinal(lib: Any, y: Any, a: Any) -> Any:
+    after = np.cumsum(y[::-1], axis=0)[::-1][1:]
+    return -lib.sum(after * lib.log(a) + (1 - after) * lib.log(1 - a)) / y.shape[1]
+
+
+def crammer_singer(lib: Any, y: Any, a: Any) -> Any:
+    v = 1 + a - y
+    top = lib.where(lib.real(v) >= lib.max(lib.real(v), axis=0), v, 0)
+    return (lib.sum(top) - lib.sum(y * a)) / y.shape[1]
+
+
+def cosine(lib: Any, y: Any, a: Any) -> Any:
+    lengths = lib.sqrt(lib.sum(y * y, axis=0) * lib.sum(a * a, axis=0))
+    return lib.sum(1 - lib.sum(y * a, axis=0) / lengths) / y.shape[1]
+
+
 def _mean(values: Any) -> Any:
     rows, samples = values.shape
     return anp.sum(values) / rows / samples
@@ -141,6 +182,20 @@ ERRORS = {
     "cross_entropy": lambda lib, y, a: -lib.sum(y * lib.log(a)) / y.shape[1],
     "kl_divergence": lambda lib, y, a: lib.sum(y * lib.log(y / a)) / y.shape[1],
     "poisson": lambda lib, y, a: _mean(a - y * lib.log(a)),
+    "quantile": pinball,
+    "gaussian_nll": lambda lib, y, a: scaled(lib, y, a, 2),
+    "laplace_nll": lambda lib, y, a: scaled(lib, y, a, 1),
+    "gamma": lambda lib, y, a: 2 * _mean(lib.log(a / y) + y / a - 1),
+    "tweedie": tweedie,
+    "binary_focal": lambda lib, y, a, *gamma: (
+        -lib.sum(focal(lib, y, a, *gamma) + focal(lib, 1 - y, 1 - a, *gamma)) / y.shape[1]
+    ),
+    "focal": lambda lib, y, a, *gamma: -lib.sum(focal(lib, y, a, *gamma)) / y.shape[1],
+    "label_smoothing": lambda lib, y, a: -lib.sum((0.9 * y + 0.1 / len(y)) * lib.log(a)) / y.shape[1],
+    "ordinal": ordinal,
+    "crammer_singer": crammer_singer,
+    "weston_watkins": lambda lib, y, a: lib.sum((1 - y) * positive(lib, 1 + a - lib.sum(y * a, axis=0))) / y.shape[1],
+    "cosine": cosine,
 }
 
 
@@ -152,7 +207,13 @@ def error(lib: Any, pair: Pair, parameters: Any, x: Array, y: Array) -> Any:
             a = lib.vstack([lib.ones((1, a.shape[1])), a])
         z = parameters[f"W{layer}"] @ a + (parameters[f"b{layer}"] if pair.bias == "separate" else 0)
         a = FUNCTIONS[base_name(text)](lib, z, *map(float, option_values(text)))
-    return ERRORS[base_name(pair.loss)](lib, y, a, *map(float, option_values(pair.loss)))
+    return ERRORS[base_name(pair.loss)](lib, y, a, *_options(pair.loss))
+
+
+def _options(text: str) -> list[float]:
+    """The values of the options, those of an option with several one after the other."""
+    found = [value if isinstance(value, tuple) else (value,) for value in loss(text).values.values()]
+    return [float(number) for values in found for number in values] if "(" in text else []
 
 
 # A point at which nothing is near a kink.
@@ -163,7 +224,17 @@ TARGETS = {
     "classes": lambda g, shape: g.dirichlet(np.ones(shape[0]), size=shape[1]).T,
     "signs": lambda g, shape: g.choice([-1.0, 1.0], size=shape),
     "counts": lambda g, shape: g.poisson(3, size=shape).astype(float),
+    "positive": lambda g, shape: g.uniform(0.5, 1.5, size=shape),
 }
+
+
+def targets(name: str, generator: np.random.Generator, outputs: int, samples: int) -> Array:
+    """Targets of a loss for a number of outputs."""
+    stated = loss(name)
+    drawn: Array = TARGETS[stated.targets](generator, (stated.targets_for(outputs), samples))
+    return drawn
+
+
 KINKS = (-1.0, 0.0, 1.0, 6.0)
 
 
@@ -180,19 +251,20 @@ class Point(NamedTuple):
 @functools.cache
 def point(pair: Pair) -> Point:
     program = derivation(LAYERS, (pair.hidden, pair.output), *pair[2:]).program
-    draw = TARGETS[LOSSES[base_name(pair.loss)].targets]
     for seed in itertools.count():
         generator = np.random.default_rng(seed)
         shapes = {t.name: [int(a.extent.subs("m", SAMPLES)) for a in t.axes] for t in program.parameters}
         values = {name: generator.normal(size=shape) for name, shape in shapes.items()}
-        values |= {"X": generator.normal(size=(LAYERS[0], SAMPLES)), "Y": draw(generator, (LAYERS[-1], SAMPLES))}
+        values |= {"X": generator.normal(size=(LAYERS[0], SAMPLES))}
+        values |= {"Y": targets(pair.loss, generator, LAYERS[-1], SAMPLES)}
         found = interpreted(program, values, {"m": SAMPLES})
         near = [np.min(np.abs(real(v) - k)) for n, v in found.items() if n.startswith("z") for k in KINKS]
         output = real(found["a2"])
-        near += [np.min(np.abs(np.abs(output - values["Y"]) - k)) for k in (0.0, 0.3, 1.0)]
-        near += [np.min(np.abs(1 - values["Y"] * output))]
+        if loss(pair.loss).is_plain:
+            near += [np.min(np.abs(np.abs(output - values["Y"]) - k)) for k in (0.0, 0.3, 1.0)]
+            near += [np.min(np.abs(1 - values["Y"] * output))]
         slopes = {p.name: stored(p, real(found[f"dE_d{p.name}"])) for p in program.parameters}
-        if min(near) > 1e-3 and all(np.any(s) for s in slopes.values()):
+        if np.isfinite(found["E"]) and min(near) > 1e-3 and all(np.any(s) for s in slopes.values()):
             break
     parameters = {p.name: stored(p, values[p.name]) for p in program.parameters}
     return Point(parameters, values["X"], values["Y"], slopes, float(found["E"][()].real))

@@ -19,6 +19,7 @@ from helpers import forwarded, module_of
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
+from derive.text.entry_text import base_name
 
 SIZES = (1e-300, 1e-20, 1e-8, 0.3, 1.0, 2.5, 20.0, 36.0, 300.0, 750.0, 1e4)
 POINTS = (0.0, *(sign * size for size in SIZES for sign in (1, -1)))
@@ -92,15 +93,24 @@ ERRORS: dict[str, tuple[Function, Function]] = {
     "hinge": (lambda y, a: positive(1 - y * a), lambda y, a: -y * int(1 - y * a > 0)),
     "squared_hinge": (lambda y, a: positive(1 - y * a) ** 2, lambda y, a: -2 * y * positive(1 - y * a)),
     "poisson": (lambda y, a: a - y * mp.log(a), lambda y, a: 1 - y / a),
+    "quantile": (lambda y, a: abs(a - y) / 2, lambda y, a: mp.sign(a - y) / 2),
+    "gamma": (lambda y, a: 2 * (mp.log(a / y) + y / a - 1), lambda y, a: 2 * (a - y) / a**2),
+    "tweedie": (
+        lambda y, a: 4 * (mp.sqrt(a) + y / mp.sqrt(a) - 2 * mp.sqrt(y)),
+        lambda y, a: 2 * (a - y) / (a * mp.sqrt(a)),
+    ),
 }
 TARGETS = {"signs": (1.0, -1.0), "counts": (0.0, 1.0, 7.0, 250.0), "real": (0.0, 1.0, -1.0, 0.5, 0.3, -2.7)}
+TARGETS["positive"] = TARGETS["counts"][1:]
+#: Losses whose terms cancel where the output is the target, and grow as a power of it: their sizes are limited.
+DEVIANCES = ("gamma", "tweedie")
 PAIRS = [(loss, out) for loss in ERRORS for out in LOSSES[loss].activations or FUNCTIONS]
 
 
 def test_every_loss_of_single_outputs_is_covered():
     elsewhere = {"half_mse", "sse", "half_sse"}  # mse but for a factor
     probabilities = {"binary_cross_entropy", "cross_entropy", "kl_divergence"}
-    assert {*ERRORS, *elsewhere, *probabilities} == set(LOSSES)
+    assert {*ERRORS, *elsewhere, *probabilities, *map(base_name, MIXED)} == set(LOSSES)
     assert {*FUNCTIONS, "softmax"} == set(ACTIVATIONS)
 
 
@@ -117,10 +127,10 @@ def test_the_constants_of_selu_keep_mean_and_variance():
         assert np.sum(values**power * weight) * (x[1] - x[0]) == pytest.approx(expected, abs=1e-8)
 
 
-def right(found: float, expected: Any) -> bool:
+def right(found: float, expected: Any, floor: float = 0.0) -> bool:
     if abs(expected) < SMALLEST:
         return abs(found) <= 10 * SMALLEST
-    return bool(abs(found - expected) <= TOLERANCE * abs(expected))
+    return bool(abs(found - expected) <= max(TOLERANCE * abs(expected), floor))
 
 
 @pytest.mark.parametrize(("loss", "output"), PAIRS)
@@ -129,19 +139,20 @@ def test_error_and_slope(loss, output):
     module = module_of((1, 1), output, loss)
     parameters = {"W1": np.ones((1, 1)), "b1": np.zeros((1, 1))}
     (value, slope), (error, along) = FUNCTIONS[output], ERRORS[loss]
+    floor = 1e-14 if loss in DEVIANCES else 0.0
     with warnings.catch_warnings(), mp.workdps(DIGITS):
         warnings.simplefilter("error")
         for z, y in itertools.product(POINTS, TARGETS[LOSSES[loss].targets]):
             a = value(mp.mpf(z))
-            if abs(a) > 1e150:  # its square would be beyond all numbers
+            if abs(a) > 1e150 or (loss in DEVIANCES and abs(z) > 700):  # its square would be beyond all numbers
                 continue
             x, targets = np.array([[z]]), np.array([[y]])
             forward = forwarded(module, parameters, x)
             found = float(module.NETWORK.error(parameters, x, targets, forward))
-            assert right(found, error(mp.mpf(y), a)), f"error at {z}, target {y}"
+            assert right(found, error(mp.mpf(y), a), floor), f"error at {z}, target {y}"
             found = float(module.NETWORK.gradients(parameters, x, targets, forward)["b1"][0, 0])
             expected = along(mp.mpf(y), a) * slope(mp.mpf(z))
-            assert right(found, expected), f"slope at {z}, target {y}: {found}, not {mp.nstr(expected, 17)}"
+            assert right(found, expected, floor), f"slope at {z}, target {y}: {found}, not {mp.nstr(expected, 17)}"
 
 
 @pytest.mark.parametrize("output", FUNCTIONS)
@@ -194,3 +205,95 @@ def test_softmax(loss):
             for got, expected in zip(found, slopes, strict=True):
                 floor = 1e-45 if tied else 0.0
                 assert right(got, expected) or abs(got - expected) <= floor, f"slopes at {z}, {y}"
+
+
+# Losses that mix the outputs of a sample, or have several for a target; their slopes by differences of so many digits.
+
+
+def shares(z: Any) -> tuple[list[Any], list[Any]]:
+    """A softmax, and its logarithm."""
+    powers = [mp.exp(v - max(z)) for v in z]
+    return [p / sum(powers) for p in powers], [v - max(z) - mp.log(sum(powers)) for v in z]
+
+
+def focal(z: Any, y: Any, gamma: float = 2) -> Any:
+    chances, logs = shares(z)
+    return -sum(t * sum(chances[:k] + chances[k + 1 :]) ** gamma * logs[k] for k, t in enumerate(y))
+
+
+def binary_focal(z: Any, y: Any) -> Any:
+    sides = [(t, v) for v, t in zip(z, y, strict=True)] + [(1 - t, -v) for v, t in zip(z, y, strict=True)]
+    return -sum(t * logistic(-v) ** 2 * mp.log(logistic(v)) for t, v in sides)
+
+
+def ordinal(z: Any, y: Any) -> Any:
+    after = [sum(y[j + 1 :]) for j in range(len(z))]
+    return -sum(t * mp.log(logistic(v)) + (1 - t) * mp.log(logistic(-v)) for t, v in zip(after, z, strict=True))
+
+
+def scaled(z: Any, y: Any, power: int) -> Any:
+    pairs = zip(z[: len(y)], z[len(y) :], y, strict=True)
+    return sum(width + (abs(t - middle) * mp.exp(-width)) ** power / power for middle, width, t in pairs) / len(y)
+
+
+def product(z: Any, y: Any) -> Any:
+    return sum(t * v for v, t in zip(z, y, strict=True))
+
+
+SIDES = ((0.5, -1), (900, -900), (-900, 900), (37, -37), (300, -300), (-750, 750))
+SCALES = ((0.5, 1), (900, 300), (1, -300), (-5, 900), (1e5, -100))
+ONE_HOT = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+LARGE = ((0.5, 1, -2), (900, 0, -900), (-900, 30, -40), (0.3, -900, 900), (37, 0, -37), (1e-8, 0.2, 1e-20))
+#: For each loss, the activation of its outputs, pre-activations, targets, and the error by these.
+MIXED: dict[str, tuple[str, Any, Any, Function]] = {
+    "gaussian_nll": ("identity", SCALES, ((0,), (2,)), lambda z, y: scaled(z, y, 2)),
+    "laplace_nll": ("identity", SCALES, ((0,), (2,)), lambda z, y: scaled(z, y, 1)),
+    "binary_focal": ("sigmoid", SIDES, ((0, 1), (1, 0), (0.3, 0.6)), binary_focal),
+    "focal": ("softmax", LARGE, ONE_HOT, focal),
+    "label_smoothing": (
+        "softmax",
+        LARGE,
+        ONE_HOT,
+        lambda z, y: -sum((mp.mpf(9) / 10 * t + mp.mpf(1) / 30) * v for t, v in zip(y, shares(z)[1], strict=True)),
+    ),
+    "ordinal": ("sigmoid", LARGE, ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 0, 1)), ordinal),
+    "crammer_singer": (
+        "identity",
+        LARGE,
+        ONE_HOT,
+        lambda z, y: max(1 + v - t for v, t in zip(z, y, strict=True)) - product(z, y),
+    ),
+    "weston_watkins": (
+        "identity",
+        LARGE,
+        ONE_HOT,
+        lambda z, y: sum((1 - t) * positive(1 + v - product(z, y)) for v, t in zip(z, y, strict=True)),
+    ),
+    "cosine": (
+        "identity",
+        LARGE[:-1],
+        ((1, 2, -0.5), (0, 0, 1e-3)),
+        lambda z, y: 1 - product(z, y) / mp.sqrt(product(z, z) * product([mp.mpf(t) for t in y], y)),
+    ),
+}
+
+
+@pytest.mark.parametrize("loss", MIXED)
+@pytest.mark.sampled(3)
+def test_error_and_slopes_of_mixed_outputs(loss):
+    output, points, targets, error = MIXED[loss]
+    module = module_of((1, len(points[0])), output, loss)
+    with warnings.catch_warnings(), mp.workdps(900):
+        warnings.simplefilter("error")
+        for z, y in itertools.product(points, targets):
+            parameters = {"W1": np.zeros((len(z), 1)), "b1": np.array([z], float).T}
+            x, given, exact = np.zeros((1, 1)), np.array([y], float).T, [mp.mpf(v) for v in z]
+            forward = forwarded(module, parameters, x)
+            found = float(module.NETWORK.error(parameters, x, given, forward))
+            assert right(found, error(exact, y)), f"error at {z}, {y}"
+            slopes = module.NETWORK.gradients(parameters, x, given, forward)["b1"][:, 0]
+            for place, slope in enumerate(slopes):
+                step = [mp.mpf(10) ** -400 * (n == place) for n in range(len(z))]
+                ahead, behind = ([v + sign * s for v, s in zip(exact, step, strict=True)] for sign in (1, -1))
+                expected = (error(ahead, y) - error(behind, y)) / (2 * mp.mpf(10) ** -400)
+                assert right(slope, expected), f"slope {place} at {z}, {y}: {slope}, not {mp.nstr(expected, 17)}"

@@ -20,7 +20,7 @@ from autograd.misc.flatten import flatten
 from helpers import Values, off, shape_of
 from models import MODELS
 from sympy import tanh
-from test_every_pair import ELEMENTWISE, ERRORS, FUNCTIONS, TARGETS
+from test_every_pair import ELEMENTWISE, ERRORS, FUNCTIONS, targets
 
 from derive import Derivation, Network, Statement, derive
 from derive.calculus.evaluate import FLOATS, interpret
@@ -71,7 +71,7 @@ def test_each_activation_and_each_loss_with_autograd(hidden: str, output: str, l
     network = Network((3, 4, 2), activation=(hidden, output), loss=loss, notation=notation, bias="separate")
     derivation, draw = derive(network, order=2), np.random.default_rng(3)
     learned = {t.name: draw.normal(size=shape_of(t, SIZES)) for t in derivation.program.parameters}
-    x, y = draw.normal(size=(3, 5)), TARGETS[LOSSES[loss].targets](draw, (2, 5))
+    x, y = draw.normal(size=(3, 5)), targets(loss, draw, 2, 5)
     v = along(derivation, draw)
 
     def error(parameters: Any) -> Any:

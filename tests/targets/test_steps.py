@@ -325,3 +325,18 @@ def test_statements_of_one_name_do_not_fail() -> None:
     w, b = s.parameter("W", MORE, INPUTS), s.parameter("b", MORE)
     h = apply(s, "W_b", "tanh", dense(s, "b_1", w, x, b))
     assert not declines(assert_right(closed(s, squares(s, y, dense(s, "X_1", s.parameter("W_b_1", OUTPUTS, MORE), h)))))
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_a_norm_whose_square_is_beyond_float32_is_clipped(samples):
+    """In both renderings: an update of length learning rate times limit, not of 0."""
+    module = load(derive(Network((2, 1), "identity", "mse", clip=1.0)).numpy())
+    X, Y = np.full((samples, 2), 1e10, np.float32), np.full((samples, 1), 1e12, np.float32)
+    trainer = module.Trainer(seed=1, dtype=np.float32)
+    start = {name: value.copy() for name, value in trainer.parameters.items()}
+    trainer.fit(X, Y, epochs=1, learning_rate=0.1)
+    beside = {name: value.copy() for name, value in start.items()}
+    module.update(beside, X.T, Y.T, 0.1)
+    for after in (trainer.parameters, beside):
+        moved = np.concatenate([(after[name] - start[name]).ravel() for name in start])
+        assert np.linalg.norm(moved) == pytest.approx(0.1, rel=1e-5)

@@ -214,7 +214,7 @@ def networks() -> Iterator[tuple[str, Callable[[], Any]]]:
     for name in hidden:
         yield f"hidden_{name}", partial(built, (3, 5, 2), name, next(losses), next(ways))
     for loss in LOSSES:
-        widths = (3, 1) if "softmax" not in LOSSES[loss].activations else (3, 2)
+        widths = (3, 1) if "softmax" not in LOSSES[loss].activations and LOSSES[loss].is_plain else (3, 2)
         yield f"loss_{loss}", partial(built, widths, "tanh", loss, next(ways))
     for bias, notation in itertools.product(BIASES, NOTATIONS):
         named = "inputs_all,hidden_first,hidden_second,outcomes_k"

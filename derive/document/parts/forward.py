@@ -22,7 +22,7 @@ from derive.catalogue.losses import loss
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, listed, say
 from derive.document.view import View, bound_in
-from derive.learning.l2_penalty import L2
+from derive.learning.penalties import L1, L2
 from derive.paper.boxes import Box
 from derive.paper.characters import LETTERS
 from derive.paper.notation import is_canonical
@@ -188,8 +188,17 @@ def _scripts(view: View) -> Text:
 
 def _penalty(view: View) -> list[Text]:
     """What a penalty and its strength are."""
-    penalties = [s.target for s in view.single.stage("error") if s.target.role == Role.PENALTY]
-    return [say("{} the L2 penalty, {} its strength", view.page.symbol(p), view.page.entry(L2[()])) for p in penalties]
+    penalties = [s for s in view.single.stage("error") if s.target.role == Role.PENALTY]
+    found = list[Text]()
+    for statement in penalties:
+        symbol, used = view.page.symbol(statement.target), statement.equation.expression.free_symbols
+        known = [view.page.entry(strength[()]) for strength in (L1, L2) if strength.symbol in used]
+        if len(known) == 1:
+            kind = "L1" if L1.symbol in used else "L2"
+            found.append(say(f"{{}} the {kind} penalty, {{}} its strength", symbol, *known))
+        else:
+            found.append(say("{} the L1 and the L2 penalty, {} and {} their strengths", symbol, *known))
+    return found
 
 
 def _weight(page: Page, weight: Tensor, entry: Indexed) -> Text:

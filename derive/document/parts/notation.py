@@ -95,7 +95,7 @@ _MEANING = {
     "activation": "activations",
     "prediction": "outputs",
     "error": "loss",
-    "penalty": "L2 penalty, a part of the loss",
+    "penalty": "penalty of the weights, a part of the loss",
 }
 
 # Meaning of what an earlier derivation has found.
@@ -332,7 +332,7 @@ def _fixed(view: View, name: str) -> Text:
     """The meaning of a constant."""
     if view.derivation.network is None:
         return say("constant{}", _stated_as(view, constant(name)))
-    known = {"l2": "strength of the L2 penalty", "clip": "largest norm of the gradients"}
+    known = {f"l{n}": f"strength of the L{n} penalty" for n in (1, 2)} | {"clip": "largest norm of the gradients"}
     options = (*view.descent.optimizer.options, *view.descent.schedule.options)
     return Text((known.get(name) or next(o.meaning for o in options if o.name == name),))
 

@@ -43,7 +43,7 @@ from derive.calculus.recurrence import early
 from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM
 from derive.catalogue.activations import ACTIVATIONS, activation
-from derive.learning.l2_penalty import L2, PENALTY
+from derive.learning.penalties import L1, L2, PENALTY
 from derive.statement.language.meanings import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
 from derive.statement.specification import LEARNING, Specification
@@ -63,8 +63,9 @@ def equations_text(forward: ForwardPass, specification: Specification) -> str:
 class _Writer:
     def __init__(self, forward: ForwardPass, specification: Specification) -> None:
         self.forward, self.specification = forward, specification
-        #: The penalty and its strength are those of the option l2, which states them where the text is read.
-        self.by_option = {PENALTY.name, L2.name} if specification.l2 and _is_by_option(forward) else set[str]()
+        #: The penalty and its strengths are those of options, which state them where the text is read.
+        penalised = (specification.l1 or specification.l2) and _is_by_option(forward)
+        self.by_option = {PENALTY.name, L1.name, L2.name} if penalised else set[str]()
         self.functions: dict[Any, str] = {}
         self.called: dict[Any, str] = {}
         self.sizes: dict[tuple[Axis, str], str] = {}
@@ -162,7 +163,7 @@ class _Writer:
 
     def _options(self) -> list[str]:
         values = self.specification.values()
-        keys = [key for key in LEARNING if key != L2.name or self.by_option]
+        keys = [key for key in LEARNING if key not in (L1.name, L2.name) or self.by_option]
         return [f"option {k} = {values[k]}" for k in keys if k == "name" or not self.specification.is_plain(k)]
 
     def _ends(self) -> list[str]:
@@ -226,7 +227,7 @@ class _Writer:
 
 
 def _is_by_option(forward: ForwardPass) -> bool:
-    """Whether the option l2 states the penalty of a forward pass: all parameters with two axes are in it, no others."""
+    """Whether options state the penalty of a forward pass: all parameters with two axes are in it, no others."""
     weights = [p for p in forward.parameters if p.role == Role.WEIGHT]
     return forward.equations[0].target == PENALTY and weights == [p for p in forward.parameters if len(p.axes) > 1]
 

@@ -33,6 +33,23 @@ function erfc(x) {
   return Math.exp(-x * x) / Math.sqrt(Math.PI) / found;
 }
 """
+#: The extreme value of a term over ranges, and its first place.
+EXTREME = """\
+function extreme(sign, ranges, term) {
+  const found = { value: NaN, place: null };
+  const visit = at => {
+    if (at.length < ranges.length) {
+      const [first, after] = ranges[at.length];
+      for (let i = first; i < after; i++) visit([...at, i]);
+      return;
+    }
+    const value = term(...at);
+    if (!found.place || sign * value > sign * found.value) [found.value, found.place] = [value, at];
+  };
+  visit([]);
+  return found;
+}
+"""
 
 
 def source(
@@ -55,7 +72,7 @@ def source(
         for line in (f"  {function}(values, sizes) {{", *printer.statements(program.stage(*stages)), "  },")
     ]
     slopes = [f"    {printer.slope(edge)}," for edge in edges]
-    prelude = PRELUDE + ERFC * ("erfc" in printer.called)
+    prelude = PRELUDE + ERFC * ("erfc" in printer.called) + EXTREME * ("extreme" in printer.called)
     lines = ["(() => {", *prelude.splitlines(), *printer.functions]
     lines += ["return {", *bodies, "  slopes: {", *slopes, "  },", "};", "})();"]
     return "const derived = " + "\n".join(lines) + "\n"
@@ -92,6 +109,23 @@ class _Printer(LoopPrinter):
     def entry(self, name: str, indices: Sequence[str]) -> str:
         """An entry of an array of arrays."""
         return f"values[{name!r}]{''.join(f'[{index}]' for index in indices)}"
+
+    def entry_or_zero(self, name: str, indices: Sequence[str]) -> str:
+        """An entry of an array of arrays, or 0."""
+        return f"(values[{name!r}]{''.join(f'?.[{index}]' for index in indices)} ?? 0)"
+
+    def extreme(self, sign: int, body: str, loops: Sequence[Loop]) -> str:
+        """The value that ``extreme`` finds."""
+        return f"{self._extreme(sign, body, loops)}.value"
+
+    def is_place(self, sign: int, body: str, loops: Sequence[Loop], places: Sequence[str]) -> str:
+        """A comparison with the place that ``extreme`` finds."""
+        return f"{self._extreme(sign, body, loops)}.place.join() === [{', '.join(places)}].join()"
+
+    def _extreme(self, sign: int, body: str, loops: Sequence[Loop]) -> str:
+        self.called.add("extreme")
+        ranges = ", ".join(f"[{self.first(axis)}, {self.after(axis)}]" for _, axis in loops)
+        return f"extreme({sign}, [{ranges}], ({', '.join(name for name, _ in loops)}) => {body})"
 
     def choice(self, condition: str, value: str, other: str) -> str:
         """A conditional expression."""

@@ -13,7 +13,7 @@ NAMES = ("contracted", "first_largest", "product_of_others", "scattered", "sprea
 
 
 def contracted(subscripts: str, a: Array, b: Array) -> Array:
-    """Return ``np.einsum(subscripts, a, b)``, computed as one matrix product for each entry of the common axes."""
+    """Return ``np.einsum(subscripts, a, b)``, computed with matrix products."""
     inputs, result = subscripts.split("->")
     one, other = inputs.split(",")
     both = [n for n in one if n in other and n in result]
@@ -29,7 +29,7 @@ def contracted(subscripts: str, a: Array, b: Array) -> Array:
 
 
 def strided(a: Array, axis: int, first: int, *terms: tuple[int, int]) -> Array:
-    """Return a view with an axis for each (length, step): position first + sum of step * i of ``axis``; 0 outside."""
+    """Return a view with an axis for each (length, step) of ``axis``; 0 outside."""
     ends = [step * (length - 1) for length, step in terms]
     before = max(0, -(first + sum(min(0, end) for end in ends)))
     after = max(0, first + sum(max(0, end) for end in ends) + 1 - a.shape[axis])
@@ -47,15 +47,17 @@ def strided(a: Array, axis: int, first: int, *terms: tuple[int, int]) -> Array:
 
 
 def spread(a: Array, size: int, first: int, *steps: int) -> Array:
-    """Return sums over the last axes i, j, ...: each entry is added at the position first + sum of step * i."""
+    """Return sums over the last axes: i, j, ... go to first + sum of step * i."""
     *head, longest = sorted(range(len(steps)), key=lambda n: a.shape[n - len(steps)])
-    a = np.moveaxis(a, [n - len(steps) for n in (*head, longest)], range(-len(steps), 0))
+    order = [n - len(steps) for n in (*head, longest)]
+    a = np.moveaxis(a, order, range(-len(steps), 0))
     count, step = a.shape[-1], steps[longest]
     result = np.zeros((*a.shape[: a.ndim - len(steps)], size), a.dtype)
     for place in np.ndindex(a.shape[a.ndim - len(steps) : -1]):
         start = first + sum(steps[n] * i for n, i in zip(head, place, strict=True))
         low = max(0, -(start // step) if step > 0 else -((size - 1 - start) // -step))
-        high = min(count, (size - 1 - start) // step + 1 if step > 0 else start // -step + 1)
+        high = (size - 1 - start) // step if step > 0 else start // -step
+        high = min(count, high + 1)
         if low < high:
             stop = start + step * high
             into = slice(start + step * low, stop if stop >= 0 else None, step)

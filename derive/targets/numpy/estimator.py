@@ -6,13 +6,14 @@ import textwrap
 from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.losses import LOSSES
+from derive.catalogue.losses import loss
 from derive.files.templates import fill
 from derive.statement.describe import described
 from derive.statement.network import Network
 from derive.targets.names import width_names
 from derive.targets.numpy.imports import import_lines, merged
 from derive.text.entry_text import base_name
+from derive.text.errors import SpecError
 
 #: The kinds of targets for which the estimator is a classifier.
 CLASSES = ("unit", "classes", "signs")
@@ -50,7 +51,13 @@ Only NumPy and scikit-learn, from version 1.6, are needed.
 
 def estimator_files(network: Network) -> dict[str, str]:
     """Return the files of the estimator, a classifier if the loss is for classes and otherwise a regressor."""
-    targets = LOSSES[base_name(network.loss)].targets
+    stated = loss(network.loss)
+    if not stated.is_plain:
+        raise SpecError(
+            f"loss {network.loss} has {stated.outputs_said}, where an estimator predicts one number for each target: "
+            "leave out the estimator, and use the trainer"
+        )
+    targets = stated.targets
     first, *_, last = network.layers
     names = [width for width in dict.fromkeys(network.layers) if isinstance(width, str)]
     hidden = tuple(name for name in names if name not in (first, last))

@@ -39,7 +39,7 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
         "targets": "classes" if any(_are_classes(program.prediction, t) for t in data.targets) else data.kind,
         **_types(data, data.is_plain),
         "simple": data.is_plain and len(program.outputs) == 1 and not coupled,
-        **_predicted(data),
+        **_predicted(data, _score(network)[0]),
         **_predict_code(data),
         "coupled_lines": tuple(_wrapped(_coupled_fit(training, listed(program.averages) if program.averages else ""))),
         "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
@@ -115,8 +115,36 @@ def _call(letter: str, tensors: Sequence[Tensor]) -> str:
     return f"{{{', '.join(f'{quoted(t.name)}: ...' for t in tensors)}}}"
 
 
-def _predicted(data: Data) -> dict[str, Any]:
-    """The context of the prediction: its shapes, its meaning, and why it has no score."""
+#: What a score is that is neither the accuracy of classes nor R^2, by the names of the measures in the runtime.
+SCORES = {
+    "ordinal": "the accuracy: the class is the number of outputs above 1/2",
+    "pinball": "D^2 of the pinball loss, against the quantiles of Y",
+    "deviance": "D^2 of the deviance, against the mean of Y",
+    "cosine": "the mean of the cosines of outputs and targets",
+    "R^2": "R^2 of the outputs that stand for the targets",
+}
+
+
+def _score(network: Network | None) -> tuple[str, tuple[float, ...]]:
+    """The measure of the loss of a network, and its options; no name without one."""
+    if network is None or network.own_loss:
+        return "", ()
+    from derive.catalogue.losses import loss
+
+    return loss(network.loss).measure
+
+
+def score_fact(network: Network | None) -> dict[str, str]:
+    """The argument of the runtime's ``Network`` about the score, as code."""
+    measure, options = _score(network)
+    return {"score": repr((measure, options))} if measure not in ("", "R^2") else {}
+
+
+def _predicted(data: Data, measure: str) -> dict[str, Any]:
+    """The context of the prediction: its shapes, its meaning, and its score, or why it has none.
+
+    ``measure`` is that of the loss, if it has one of its own.
+    """
     program = data.program
     prediction, targets = program.prediction, data.targets
     statement = next(s for s in program.stage("forward") if s.target == prediction)
@@ -135,7 +163,7 @@ def _predicted(data: Data) -> dict[str, Any]:
     if lacking:
         why = f"there {lacking}"
         no_score = f"{why}, so predictions have no score: use error, which is the loss"
-    elif not _are_comparable(prediction, targets[0], data.kind):
+    elif not measure and not _are_comparable(prediction, targets[0], data.kind):
         why, no_score = "outputs and targets have different shapes", _no_score(prediction.name, targets[0].name)
     return {
         "units": units,
@@ -144,6 +172,7 @@ def _predicted(data: Data) -> dict[str, Any]:
         "probabilities": values.name.lower() if values and values.are_probabilities and single else "",
         "no_score": _string(no_score) if no_score else (),
         "no_score_words": why,
+        "score_words": SCORES.get(measure, ""),
     }
 
 

@@ -22,7 +22,7 @@ from derive.targets.fold import WIDTH, fold
 from derive.targets.numpy import runtime
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.equations import arguments, equations_context
-from derive.targets.numpy.facts import digest, facts
+from derive.targets.numpy.facts import digest, facts, score_fact
 from derive.targets.numpy.function_bodies import words
 from derive.targets.numpy.imports import Import, by_kind, import_lines, imports_of, merged
 from derive.targets.numpy.runtime.steps import END, START, hash_of_equations
@@ -47,20 +47,8 @@ _CURVED = ("_described", "_generator", "_positive_integer", "_real_numbers")
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
     *("values", "data", "finite", "parameters", "network", "steps", "stopping", "orders", "rates", "holding_out"),
-    *(
-        "files",
-        "course",
-        "checkpoint",
-        "diagnosis",
-        "fitting",
-        "stepper",
-        "predictor",
-        "trainer",
-        "example",
-        "check",
-        "check_steps",
-    ),
-    "report",
+    *("files", "course", "checkpoint", "diagnosis", "fitting", "stepper", "scores", "predictor", "trainer", "example"),
+    *("check", "check_steps", "report"),
 )
 #: The types of the equations in a file without the runtime.
 _TYPES = """\
@@ -330,7 +318,7 @@ def rendered(
     start = INITIALISATIONS[initialisation]
     context = equations_context(program, notation, promises, targets, start, second, function)
     made_of = repr([context[part] for part in ("forward", "error", "gradients", "updates")])
-    told = {"digest": f'"{digest(network, made_of)}"', **context["network"]}
+    told = {"digest": f'"{digest(network, made_of)}"', **context["network"], **score_fact(network)}
     whole = {**context, **facts(program, network, context), "facts": arguments(told)}
     functions = {h["name"]: h["function"] for h in context["helpers"] if "function" in h}
     return Rendered(name, description, whole, functions)

@@ -24,6 +24,7 @@ class UpdateBody:
             s.target.name: f"slopes[{quoted(about(s).name)}]" for s in statements.backward if s.stage == "gradient"
         }
         self.printer = statements.printer(gradients)
+        self.wide = statements.printer({name: f"np.float64({code})" for name, code in gradients.items()})
 
     def lines(self) -> Iterator[str]:
         """Yield the lines: for each equation those that read its arrays, then the equation."""
@@ -54,8 +55,9 @@ class UpdateBody:
         """The line that computes a target, and the part of the form that it reads by name."""
         replaced = target.about
         if target.role != "updated" or replaced is None:
-            code = self.printer.code(form).text
-            if target.role == Role.SQUARE_NORM:
+            wide = target.role == Role.SQUARE_NORM  # the squares of float32 numbers above 1.8e19 are no float32 numbers
+            code = (self.wide if wide else self.printer).code(form).text
+            if wide:
                 read = [self.program.tensors[name] for name in mx.arrays_read(form)]
                 single = any(not t.axes and not t.is_number for t in read)  # the gradient of a number is an array
                 code = f"float(np.sum({code}))" if single else f"float({code})"

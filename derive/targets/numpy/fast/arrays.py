@@ -323,8 +323,10 @@ class _Printer(FormPrinter):
         if old is not None:
             self.places[line.target.name] = self.places[old.name]
         elif line.target.name not in self.places:
-            self.places[line.target.name] = self.code.make(self.name(line.target), "np.empty((), dtype)")
-        sums = any(isinstance(n, mx.SumOver) for n in mx.walk(line.form))
+            dtype = "np.float64" if line.target.role == Role.SQUARE_NORM else "dtype"
+            self.places[line.target.name] = self.code.make(self.name(line.target), f"np.empty((), {dtype})")
+        self.wide = line.target.role == Role.SQUARE_NORM
+        sums = not self.wide and any(isinstance(n, mx.SumOver) for n in mx.walk(line.form))
         value = self.value(line.form, self.code.loop, numbers_of(line)) if sums else self.readable(line.form)
         self.code.loop.append(f"{self.places[line.target.name]}[...] = {value}{numbers_of(line)}")
 

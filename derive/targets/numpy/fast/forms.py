@@ -58,6 +58,8 @@ class FormPrinter:
         self.pools: dict[str, list[str]] = {}
         self.all_batches = False
         computed_or_learned = [t for t in program.tensors.values() if not t.axes and t not in program.scalars]
+        #: Whether the squares of what is read are to be in the range of float64.
+        self.wide = False
         #: The numbers that are no constants, by the symbols that stand for them in a factor.
         self.numbers = {t.symbol: t for t in computed_or_learned}
 
@@ -319,7 +321,9 @@ class FormPrinter:
         if tensor == LEARNING_RATE:
             return f"{self.given}.item()"
         code = self.view(mx.Array(tensor))
-        return code if tensor.axes or self.owner(tensor) is not None else f"{code}.item()"
+        if not tensor.axes and self.owner(tensor) is None:
+            return f"{code}.item()"
+        return f"np.float64({code})" if self.wide else code
 
     @property
     def given(self) -> str:

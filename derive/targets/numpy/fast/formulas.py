@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from math import prod
 from typing import Any
@@ -196,22 +196,40 @@ class Spelling:
         self.used = used
         self.apart = apart
 
-    def code(self, expression: Expr, into: str = "") -> str:
-        """A formula as code; a statement that writes its value into an array, if that is given."""
+    def code(self, expression: Expr, into: str = "", later: Collection[str] = ()) -> str:
+        """A formula as code; a statement that writes its value into an array, if that is given.
+
+        What is computed ``later``, before the value is read, may use arrays for what is computed on the way.
+        """
         if isinstance(expression, Symbol) and expression in self.operands:
             return self._put(self.operands[expression], into)
         if not self._reads(expression):
             return self._put(self.constant(expression), into)
         if isinstance(expression, Piecewise):
-            return self._choice(expression, into)
+            return self._choice(expression, into, later)
         name, arguments = self._call(expression)
         self.used.add(name)
         nested = [a for a in arguments if self._reads(a) and not isinstance(a, Symbol | Piecewise)]
         others = {s for a in arguments if a not in nested[:1] for s in a.free_symbols} & self.operands.keys()
         free = into and not self.apart and not any(into in self.operands[s] for s in others)
-        places = [self.scratch(a, into if free and a == nested[0] else "") if a in nested else "" for a in arguments]
-        inner = map(self.code, arguments, places)
+        behind = [self._operands(arguments[n:]) for n in range(1, len(arguments) + 1)]
+        places = [
+            self._place(a, into if free and a == nested[0] else "", after) if a in nested else ""
+            for a, after in zip(arguments, behind, strict=True)
+        ]
+        inner = map(self.code, arguments, places, behind)
         return f"{name}({', '.join([*inner, *([into] if into else [])])})"
+
+    def _operands(self, expressions: Iterable[Expr]) -> list[str]:
+        """The code of the operands of expressions."""
+        return [self.operands[s] for e in expressions for s in e.free_symbols & self.operands.keys()]
+
+    def _place(self, part: Expr, place: str, later: Collection[str]) -> str:
+        """The array of a part of a formula, which nothing that is computed later writes over."""
+        found = self.scratch(part, place)
+        while found and any(found in code for code in later):
+            found = self.scratch(part)
+        return found
 
     def _reads(self, expression: Expr) -> bool:
         return not self.operands.keys().isdisjoint(expression.free_symbols)
@@ -264,7 +282,7 @@ class Spelling:
             return "multiply", [base ** (exponent - 1), base]
         return "power", [base, exponent]
 
-    def _choice(self, expression: Piecewise, into: str) -> str:
+    def _choice(self, expression: Piecewise, into: str, later: Collection[str]) -> str:
         """Where a condition holds, one value, and elsewhere the other."""
         (value, condition), *rest = expression.args
         if condition == true:
@@ -275,8 +293,10 @@ class Spelling:
         self.used.add(compared)
         sides = f"{self.code(condition.lhs)}, {self.code(condition.rhs)}"
         other = Piecewise(*rest) if rest else Integer(0)
-        place = self.scratch(expression)
-        if value == 1 and other == 0 and (into or place):
+        is_condition = value == 1 and other == 0
+        # what is no condition is computed by lines before all operands
+        place = self._place(expression, "", later if is_condition else self.operands.values())
+        if is_condition and (into or place):
             return f"{compared}({sides}, {into or place})"
         if not place:
             self.used.add("where")

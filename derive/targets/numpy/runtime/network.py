@@ -66,6 +66,7 @@ class Network(_Learned):
     error_name   the name of the error among the equations
     undefined    the equations that may divide by 0, or have no root or logarithm
     stopped      the tensors that gradients take for constants
+    score        the measure of outputs that are numbers, and its options
     """
 
     forward: Callable[..., Array]
@@ -98,6 +99,7 @@ class Network(_Learned):
         error_name: str = "E",
         undefined: frozenset[int] = frozenset(),
         stopped: tuple[str, ...] = (),
+        score: tuple[str, tuple[float, ...]] = ("R^2", ()),
     ) -> None:
         """Keep the facts; the functions come through `door`."""
         super().__init__(parameters)
@@ -106,7 +108,7 @@ class Network(_Learned):
         self.axes, self.names = axes or {}, names or {}
         self.equations, self.slopes, self.updates = equations, gradients, updates
         self.error_name, self.undefined = error_name, undefined
-        self.stopped = stopped
+        self.stopped, self.score = stopped, score
         self.data = _Data(
             [
                 _Datum(

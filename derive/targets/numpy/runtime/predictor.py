@@ -9,6 +9,12 @@ import numpy as np
 
 from derive.targets.numpy.runtime.data import OF_CLASSES
 from derive.targets.numpy.runtime.network import Network
+from derive.targets.numpy.runtime.scores import (
+    _d2_deviance,
+    _d2_pinball,
+    _mean_cosine,
+    _r2,
+)
 from derive.targets.numpy.runtime.values import (
     Array,
     Parameters,
@@ -113,7 +119,7 @@ class PredictorBase:
         return np.hstack([1 - chance, chance]) if chance.shape[1] == 1 else chance
 
     def _score(self, X: Any, Y: Any) -> float:
-        """The accuracy where targets are classes, R^2 otherwise."""
+        """The accuracy where targets are classes, otherwise what fits the loss."""
         network = self.network
         network.check_parameters(self.parameters)
         *inputs, targets = network.by_rows(self.parameters, X, Y)
@@ -124,6 +130,9 @@ class PredictorBase:
             return float(np.mean(chosen == targets.reshape(-1)))
         kind = target.kind
         outputs, targets = (a.reshape(len(a), -1) for a in (outputs, targets))
+        if network.score[0] == "ordinal":
+            chosen = np.sum(outputs > 0.5, axis=1)
+            return float(np.mean(chosen == targets.argmax(axis=1)))
         (given,) = Y.values() if isinstance(Y, Mapping) else (Y,)
         by_class = outputs.shape[1] > 1 and _are_classes(np.asarray(given))
         if kind == "classes" or (kind in OF_CLASSES and by_class):
@@ -132,11 +141,15 @@ class PredictorBase:
             middle = 0 if kind == "signs" else 0.5
             right = (outputs >= middle) == (targets >= middle)
             return float(np.mean(right.all(axis=1)))
+        measure, numbers = network.score
+        if measure == "cosine":
+            return _mean_cosine(targets, outputs)
         if len(targets) < 2:
-            raise ValueError("R^2 needs at least two samples: there is 1")
+            named = "R^2" if measure == "R^2" else "D^2"
+            raise ValueError(f"{named} needs at least two samples: there is 1")
         wide = targets.astype(np.float64)
-        lost = np.sum((wide - outputs) ** 2, axis=0)
-        spread = np.sum((wide - wide.mean(axis=0)) ** 2, axis=0)
-        alike = np.where(lost == 0, 1.0, 0.0)
-        explained = 1 - lost / np.where(spread == 0, 1, spread)
-        return float(np.mean(np.where(spread == 0, alike, explained)))
+        if measure == "pinball":
+            return _d2_pinball(wide, outputs, numbers)
+        if measure == "deviance":
+            return _d2_deviance(wide, outputs, *numbers)
+        return _r2(wide, outputs[:, : wide.shape[1]])
