@@ -129,6 +129,20 @@ def linear_recurrence(x, y, a, B, C, first):
 
 
 @recurrence
+def character_lstm(c, y, C, W, U, b, V, a):
+    def step(x, s, cell):
+        z = [x @ W[k].T + s @ U[k].T + b[k] for k in range(4)]
+        cell = sigmoid(z[0]) * cell + sigmoid(z[1]) * np.tanh(z[2])
+        return sigmoid(z[3]) * np.tanh(cell), cell
+
+    units, rows = U.shape[-1], np.arange(len(c))
+    states = run(C[c - 1], step, zeros(c, units), zeros(c, units))
+    outputs = [s @ V.T + a for s, _ in states]
+    terms = [np.log(np.sum(np.exp(q), axis=1)) - q[rows, y[:, t] - 1] for t, q in enumerate(outputs)]
+    return np.mean(np.stack(terms))
+
+
+@recurrence
 def echo_state(x, W, R, y, V, b):
     found = run(x, plain(W, R, np.zeros(len(R))), zeros(x, len(R)))
     return per_step(y, [s @ V.T + b for (s,) in found])

@@ -6,9 +6,9 @@ first place is 0, as everything that is read outside a tensor.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sympy import Expr, Indexed, Integer
+from sympy import Expr, Indexed
 
 from derive.calculus.affine import affine
 from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
@@ -70,52 +70,6 @@ def in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
 def recurrences(equations: Sequence[Equation]) -> tuple[Recurrence, ...]:
     """Return the recurrences among equations."""
     return tuple(part for part in ordered(equations) if isinstance(part, Recurrence))
-
-
-def ordered_axis(equations: Sequence[Equation]) -> Axis | None:
-    """Return the axis of the recurrences if all equations can be computed for some places of it after the others.
-
-    They can if none reads what comes later, all places at once, or their number: each reads the place that it states, a
-    recurrence also its own tensors at earlier ones, and an equation after the recurrences the last place.
-    """
-    found = recurrences(equations)
-    axes, names = {r.axis for r in found}, {name for r in found for name in r.places}
-    if len(axes) != 1 or any(r.backward for r in found):
-        return None
-    (axis,) = axes
-    before = _read_by(names, equations)
-    sides = {e.target.name: e.target.axes for e in equations}
-    for equation in equations:
-        name, expression = equation.target.name, equation.expression
-        own = next((i for i in equation.indices if i.axis == axis), None)
-        entries = expression.atoms(Indexed)
-        bare = expression.xreplace(dict.fromkeys(entries, Integer(1)))
-        if bare.free_symbols & axis.extent.free_symbols or (own is not None and bare.has(own) and name not in names):
-            return None
-        for entry in entries:
-            back = name in names and entry.base.label.name in names
-            for place in entry.indices:
-                over = {i for i in place.free_symbols if isinstance(i, Index) and i.axis == axis}
-                if over - {own} or (over and place != own and not back):
-                    return None
-            known = zip(entry.indices, sides.get(entry.base.label.name, ()), strict=False)
-            fixed = [place for place, side in known if side == axis and not place.has(Index)]
-            read = [place for place in entry.indices if place.free_symbols & axis.extent.free_symbols]
-            if any(place != axis.stop for place in (*fixed, *read)) or ((fixed or read) and name in before):
-                return None
-    return axis
-
-
-def _read_by(names: Collection[str], equations: Sequence[Equation]) -> set[str]:
-    """The names of some tensors, and of all that their equations read, directly or through others."""
-    reads = {e.target.name: symbols_read(e.expression) for e in equations}
-    found, waiting = set[str](), [*names]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += reads.get(name, ())
-    return found
 
 
 def early(equations: Iterable[Equation]) -> tuple[Tensor, ...]:

@@ -81,12 +81,13 @@ def test_gradients_are_those_of_pytorch(name):
     assert off(stacked(states), layer.weight_hh_l0.grad.numpy()) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag", "stacked_recurrence"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag", "stacked_recurrence", "character_lstm"])
 @pytest.mark.parametrize("cut", [1, 4])
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 def test_a_stream_predicts_what_the_whole_sequence_does(name, cut):
     trainer = load(derived(name).numpy()).Trainer(seed=0)
     x, state, found = np.random.default_rng(0).normal(size=(3, 9, 2)), None, []
+    x = x[..., 0].astype(int) % 7 + 1 if name == "character_lstm" else x
     for start in range(0, 9, cut):
         outputs, state = trainer.stream(x[:, start : start + cut], state)
         found.append(outputs)
@@ -103,31 +104,65 @@ def test_what_reads_later_steps_has_no_stream():
         load(derived("bidirectional").numpy()).Trainer(seed=0).stream(np.zeros((1, 2, 2)))
 
 
-@pytest.mark.parametrize(
-    ("line", "streams"),
-    [
-        ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + delta(t, 3) * g[i])", True),
-        ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] / T)", False),
-        ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + x[T, i])", False),
-    ],
-)
-def test_a_stream_counts_its_steps_or_is_not_offered(line, streams):
+#: What a text of a recurrence states besides its data, and whether its steps can be predicted one after the other.
+STREAMS = {
+    "the number of a step": ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + delta(t, 3) * g[i])", True),
+    "the number of steps": ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] / T)", False),
+    "the last step": ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + x[T, i])", False),
+    "the last step, through another tensor": (
+        "q[t, i] = tanh(x[t, i] + g[i] * q[t - 1, i])\nl[i] = q[T, i]\ns[t, i] = q[t, i] * l[i]",
+        False,
+    ),
+    "a parameter of each step": ("parameter P[T]\ns[t, i] = tanh(x[t, i] + g[i] * P[t] * s[t - 1, i])", False),
+    "a later step": ("q[t, i] = tanh(x[t, i] + g[i] * q[t - 1, i])\ns[t in T, i] = q[t, i] + x[t + 1, i]", False),
+    "earlier steps outside the recurrence, and the number of a step": (
+        """q[0, i] = g[i]
+        q[t, i] = tanh(x[t, i] * x[t - 1, i] + g[i] * q[t - 1, i])
+        r[t, i] = q[t, i] - q[t - 2, i] + g[i] * x[t - 1, i] + delta(t, 2) * g[i]
+        s[t, i] = r[t, i] * r[t - 1, i] * q[t - 1, i]""",
+        True,
+    ),
+    "an earlier step of another recurrence": (
+        "q[t, i] = tanh(x[t, i] + g[i] * q[t - 1, i])\ns[t, i] = tanh(q[t - 2, i] + g[i] * s[t - 1, i])",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_keeps_earlier_steps_or_is_not_offered(name):
+    lines, streams = STREAMS[name]
     text = f"""
     size T, n = 2
     input x[T, n]
     target y[T, n]
-    recurrent s[T, n]
+    recurrent s[T, n]{", q[T, n]" if "q[" in lines else ""}
     parameter g[n] = 0.5
-    s[0, i] = g[i]
-    {line}
+    {lines}
     E = mean((y[t, i] - s[t, i])**2, t, i)
     """
     module = load(derive(Statement(text)).numpy("core"))
     assert hasattr(module, "stream") is streams
     if streams:
-        x, state, own = np.random.default_rng(0).normal(size=(3, 7, 2)), {}, module.initial_parameters(0)
-        found = [module.stream(own, part, state) for part in np.split(x, [2, 5], axis=1)]
+        x, state, own = np.random.default_rng(0).normal(size=(3, 9, 2)), {}, module.initial_parameters(0)
+        found = [module.stream(own, part, state) for part in np.split(x, [1, 2, 3, 5], axis=1)]
         assert off(np.concatenate(found, axis=1), module.forward(own, x, {})) < 1e-14
+
+
+def test_a_stream_writes_text():
+    """The example of characters learns a text, scores it, and writes it from its own predictions."""
+    text = (ROOT / "examples" / "character_lstm.eq").read_text(encoding="utf-8").replace("h = 5", "h = 8")
+    trainer = load(derive(Statement(text, optimizer="adam")).numpy()).Trainer(seed=0)
+    letters = sorted("helo wr")
+    codes = np.array([letters.index(letter) + 1 for letter in "hello wor" * 8])
+    X, Y = (np.stack([codes[i + k : i + k + 18] for i in range(0, 50, 7)]) for k in (0, 1))
+    trainer.fit(X, Y, epochs=80, learning_rate=0.05)
+    assert trainer.score(X, Y) > 0.9
+    written, state = "h", None
+    for _ in range(17):
+        p, state = trainer.stream([[letters.index(written[-1]) + 1]], state)
+        written += letters[int(p[0, -1].argmax())]
+    assert written == "hello worhello wor"
 
 
 def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
