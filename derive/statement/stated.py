@@ -450,6 +450,11 @@ class StatementBuilder:
         for learned in (p for p in self._parameters if p.role == Role.BIAS and beginning == p[own[: len(p.axes)]]):
             self._starts.setdefault(learned.name, initial(learned, 0))
 
+    def check_order(self) -> None:
+        """Raise CircleError for equations that read each other, and cannot be computed in any order."""
+        if self._declared:
+            in_order(self._stated)
+
     def _check_recurrences(self) -> None:
         """Raise StatementError for recurrences without an order, and for samples that nothing in one of them has."""
         if not self._declared:

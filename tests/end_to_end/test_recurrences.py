@@ -180,7 +180,11 @@ def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
     ("change", "message"),
     [
         (("recurrent s[T, h]\n", ""), r"s is stated at a place, which needs a line recurrent s\[...\] before"),
-        (("s[t - 1, r]", "s[t, r]"), "the equation of z reads s, which reads z: equations that read each other in a"),
+        (
+            ("s[t - 1, r]", "s[t, r]"),
+            r"line 10, column 53: the equation of z reads s, which reads z \(line 11, column 16\): equations that",
+        ),
+        (("tanh(z[t, i])", "stop_gradient(s[t, i]) * z[t, i]"), "line 11, column 25: the equation of s reads s itself"),
         (("s[t - 1, r], r)", "s[t - 1, r], r) + s[t + 1, i]"), "equations that read each other in a circle"),
         (("s[t - 1, r]", "s[2*t - 1, r]"), "equations that read each other in a circle"),
         (("s[0, i]", "s[1, i]"), "what s begins with is stated at 1, which is a place of s"),
@@ -201,6 +205,24 @@ def test_messages(change, message):
     text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         derive(Statement(text.replace(*change)))
+
+
+def test_a_circle_in_a_block_has_the_names_and_the_places_of_the_block():
+    text = """size T, n = 2
+input x[T, n]
+target y[T, n]
+block cell(x, T, n)
+  recurrent s[T, n]
+  parameter g[n]
+  z[t, i] = x[t, i] + g[i] * s[t, i]
+  s[t, i] = tanh(z[t, i])
+end
+a = cell(x, T, n)
+E = mean((y[t, i] - a[t, i])**2, t, i)"""
+    with pytest.raises(
+        ValueError, match=r"line 7, column 30: the equation of z reads s, which reads z \(line 8, column 18\)"
+    ):
+        Statement(text)
 
 
 def test_sequences_of_different_lengths_by_a_mask():
