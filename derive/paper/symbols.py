@@ -214,7 +214,8 @@ class Symbols:
     def _below(self, sign: Sign, indices: tuple[Expr, ...], units: list[Box]) -> Box | None:
         """The indices of a unit or a weight, separated by commas if they could be read as one number."""
         about = [sign.about] if sign.about else []
-        if any(not isinstance(i, Index) and not i.is_Integer for i in indices) and units:
+        formula = any(not isinstance(i, Index) and not i.is_Integer for i in indices)
+        if units and (formula or any(box.kind == "script" for box in about)):
             return self.typesetter.join([*about, *units], "comma", ATOM)
         long = any(not isinstance(i, Index) and len(str(i)) > 1 for i in indices)
         separated = [self.typesetter.join(units, "comma", ATOM)] if long and len(units) > 1 else units

@@ -36,7 +36,7 @@ def test_five_computations_agree_with_autograd(name, steps):
 LAYERS = {
     "elman": ("RNN", "W", "U", ("b",), ()),
     "lstm": ("LSTM", "W", "U", ("b",), ()),
-    "gru_reset_after": ("GRU", ("Wr", "Wu", "W"), ("Ur", "Uu", "U"), ("br", "bu", "b"), ("d",)),
+    "gru_reset_after": ("GRU", ("W_r", "W_u", "W"), ("U_r", "U_u", "U"), ("b_r", "b_u", "b"), ("d",)),
 }
 
 
