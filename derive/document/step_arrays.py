@@ -191,7 +191,8 @@ def step_by_step(view: View) -> list[Block]:
     if not arrays.axes:
         return []
     items = tuple(arrays.items("forward", "factor", "gradient"))
-    if not items:
+    recurring = {name for recurrence in view.batch.recurrences for name in recurrence.places}
+    if not any(statement.target.name in recurring for statement in arrays.forms):
         return []
     samples = ", with the samples as columns" * view.sampled
     words = (
