@@ -17,7 +17,7 @@ from derive.arrays.matrix import Formula
 from derive.calculus.affine import lies_on
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import Equation, Index, Tensor, read_alone
 from derive.calculus.one_step import OneStep
 from derive.calculus.recurrence import recurrences
 from derive.calculus.roles import Role
@@ -26,7 +26,7 @@ from derive.calculus.starts import factors_in
 from derive.document.blocks import Display, Item, Text, listed
 from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
-from derive.paper.boxes import Box, Typesetter
+from derive.paper.boxes import SUM, Box, Typesetter
 from derive.paper.characters import LETTERS
 from derive.paper.notation import Notation
 from derive.paper.page import Page
@@ -277,6 +277,11 @@ class View:
         page = page.lettered(equation, statement.stage)
         left = page.symbol(statement.target, equation.indices)
         right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
+        if statement.stage == "forward":
+            known = read_alone(equation.expression, self.batch.tensors)
+            unclear = [i for i in equation.indices if not (i in known or i.axis.sample or i.axis.extent == 1)]
+            if unclear:
+                right[-1] = self.set_.join((right[-1], *map(page.range, unclear)), "range", SUM)
         return Item(left, tuple(right), relation(statement), statement.number if numbered else None)
 
     def arrays(self, statement: ArrayAssign, page: Page, numbered: bool = True) -> Item:

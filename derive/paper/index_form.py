@@ -262,6 +262,13 @@ class IndexForm(Symbols):
         start = EMPTY if stop == EMPTY else self.typesetter.number(index.axis.start)
         return self.typesetter.total(letter, start, stop)
 
+    def range(self, index: Index) -> Box:
+        """The range of an index: i = 1, ..., n."""
+        set_, letter, stop = self.typesetter, self._index_letter(self.letters[index]), self.extent(index.axis.stop)
+        first = set_.join((letter, set_.number(index.axis.start)), "equals", SUM)
+        short = index.axis.extent == 2
+        return set_.join((first, stop) if short else (first, set_.dots("low"), stop), "comma", SUM)
+
     @entry.register
     def _(self, expression: KroneckerDelta) -> Box:
         """The Iverson bracket [i = j]: the letter of Kronecker's delta is that of error terms."""

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from conftest import ROOT
 from helpers import given_and_learned, index_form, interpreted, off, real
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,19 @@ def forward_part(document: str) -> str:
     """The forward equations of a document, for one sample or for coupled ones."""
     begin = re.search("For one sample, the network computes|so all are written for a batch", document)
     return document[: document.find("For a batch, $m$")].partition("Written out")[0] if begin else document
+
+
+@pytest.mark.parametrize("name", ["max_pooling", "transposed_convolution"])
+def test_documents_print_ranges_that_an_equation_does_not_tell(name):
+    derivation = derive(Statement.from_file(ROOT / "examples" / f"{name}.eq"))
+    stated = derivation.equations().splitlines()
+    declared = [line for line in stated if line.split(" ")[0] in ("size", "input", "target", "parameter")]
+    document = derivation.latex(only=("forward",)).partition("For the $")[0]
+    assert r", \quad t = 1, \dots, 9" in document
+    read = derive(Statement.from_latex(forward_part(document), "\n".join(declared)))
+    assert [line for line in read.equations().splitlines() if line[:1] in "zaoE"] == [
+        line for line in stated if line[:1] in "zaoE"
+    ]
 
 
 def gradients(forward: ForwardPass, values, sizes):

@@ -35,7 +35,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Selected, Smallest
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import STOP, Elementwise
-from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, read_alone
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
@@ -244,7 +244,7 @@ class _Formula:
     def __init__(self, writer: _Writer, indices: Iterable[Index], right: Expr, hidden: Index | None) -> None:
         self.writer, self.hidden = writer, hidden
         self.letters: dict[Index, str] = {}
-        self.plain = _plain(right, writer.forward.tensors)
+        self.plain = read_alone(right, writer.forward.tensors)
         for index in indices:
             if index != hidden:
                 self.letters[index] = self._letter(index)
@@ -430,17 +430,6 @@ _WRITTEN: Mapping[Any, Callable[[_Formula, Any], tuple[str, int]]] = {
 
 
 _REDUCED = {Sum: "sum", _Mean: "mean", ProductOver: "prod", Largest: "max", Smallest: "min"}
-
-
-def _plain(right: Expr, tensors: Mapping[str, Tensor]) -> set[Index]:
-    """The indices that are read alone, and then always along their whole axis, so that their size need not be said."""
-    pairs = [
-        (index, axis)
-        for entry in right.atoms(Indexed)
-        for index, axis in zip(entry.indices, tensors[entry.base.label.name].axes, strict=True)
-        if isinstance(index, Index)
-    ]
-    return {index for index, _ in pairs} - {index for index, axis in pairs if index.axis != axis}
 
 
 def _number(value: Fraction) -> str:
