@@ -31,17 +31,15 @@ def forward_part(document: str) -> str:
     return document[: document.find("For a batch, $m$")].partition("Written out")[0] if begin else document
 
 
-@pytest.mark.parametrize("name", ["max_pooling", "transposed_convolution"])
-def test_documents_print_ranges_that_an_equation_does_not_tell(name):
-    derivation = derive(Statement.from_file(ROOT / "examples" / f"{name}.eq"))
+def test_documents_print_ranges_that_an_equation_does_not_tell():
+    derivation = derive(Statement.from_file(ROOT / "examples" / "max_pooling.eq"))
     stated = derivation.equations().splitlines()
-    declared = [line for line in stated if line.split(" ")[0] in ("size", "input", "target", "parameter")]
+    declared = [line for line in stated if line.startswith(("size", "input", "target", "parameter"))]
     document = derivation.latex(only=("forward",)).partition("For the $")[0]
     assert r", \quad t = 1, \dots, 9" in document
     read = derive(Statement.from_latex(forward_part(document), "\n".join(declared)))
-    assert [line for line in read.equations().splitlines() if line[:1] in "zaoE"] == [
-        line for line in stated if line[:1] in "zaoE"
-    ]
+    with_index = [line for line in stated if line.startswith("o[")]
+    assert with_index and with_index == [line for line in read.equations().splitlines() if line.startswith("o[")]
 
 
 def gradients(forward: ForwardPass, values, sizes):
