@@ -165,6 +165,19 @@ def test_a_stream_writes_text():
     assert written == "hello worhello wor"
 
 
+def test_chunks_with_the_state_as_an_input_are_the_whole_sequence():
+    """The gradients of a chunk take the state for a constant; without it they would be those of another beginning."""
+    text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
+    text = text.replace("x[T, n]\n", "x[T, n], before[h]\n", 1).replace(", first[h] = 0", "").replace("first", "before")
+    trainer = load(derive(Statement(text)).numpy()).Trainer(seed=0)
+    x, state, found = np.random.default_rng(0).normal(size=(3, 9, 2)), np.zeros((3, 5)), []
+    whole = trainer.compute("s", {"x": x, "before": state})
+    for part in np.split(x, [2, 5], axis=1):
+        found.append(trainer.compute("s", {"x": part, "before": state}))
+        state = found[-1][:, -1]
+    assert off(np.concatenate(found, axis=1), whole) < 1e-14
+
+
 def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
     text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
     few, many = (derive(Statement(text.replace("size      T,", f"size T = {n},"))) for n in (10, 10_000))
