@@ -12,7 +12,7 @@ from derive.arrays.matrix import Formula, Node, Product, Transpose
 from derive.calculus.affine import affine
 from derive.calculus.index import Axis, Equation, Index, Tensor, total
 from derive.calculus.roles import Role
-from derive.calculus.unrolled import ordered_axes
+from derive.calculus.unrolled import is_ordered, ordered_axes
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, say
 from derive.document.view import LINE, View
@@ -49,7 +49,7 @@ class StepArrays:
 
     def _statement(self, statement: ArrayAssign) -> list[Item]:
         """A statement at any step."""
-        own = [i for i in statement.equation.indices if i.axis in self.axes]
+        own = [i for i in statement.equation.indices if is_ordered(i.axis, self.axes)]
         if len(own) > 1:
             raise NoStepError
         if not own and not self._reads_steps(statement.equation):
@@ -70,7 +70,7 @@ class StepArrays:
             if sums:
                 (summed,) = sums
                 indices = [limit[0] for limit in summed.limits]
-                steps = [i for i in indices if i.axis in self.axes]
+                steps = [i for i in indices if is_ordered(i.axis, self.axes)]
                 rest = [i for i in indices if i not in steps]
                 term = term.xreplace({summed: total(summed.function, *rest) if rest else summed.function})
             if len(steps) > 1:
@@ -84,12 +84,12 @@ class StepArrays:
         return [Item(self.view.batch_page.symbol(statement.target, whole=True), tuple(pieces))]
 
     def _over_steps(self, node: Sum) -> bool:
-        return any(limit[0].axis in self.axes for limit in node.limits)
+        return any(is_ordered(limit[0].axis, self.axes) for limit in node.limits)
 
     def _reads_steps(self, equation: Equation) -> bool:
         tensors = self.view.batch.tensors
         names = {a.base.label.name for a in equation.expression.atoms(Indexed)}
-        return any(a in self.axes for n in names for a in tensors[n].axes)
+        return any(is_ordered(a, self.axes) for n in names for a in tensors[n].axes)
 
     def _item(self, statement: ArrayAssign, t: Index | None) -> Item:
         equation = statement.equation
@@ -105,7 +105,7 @@ class StepArrays:
         put = {}
         for entry in equation.expression.atoms(Indexed):
             tensor = self.view.batch.tensors[entry.base.label.name]
-            at = [n for n, a in enumerate(tensor.axes) if a in self.axes]
+            at = [n for n, a in enumerate(tensor.axes) if is_ordered(a, self.axes)]
             if not at:
                 continue
             place = entry.indices[at[0]]

@@ -55,6 +55,7 @@ from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import kept
 from derive.calculus.recurrence import recurrences
+from derive.calculus.unrolled import is_ordered
 from derive.paper.characters import LETTERS
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS, Notation
@@ -267,8 +268,8 @@ class World:
     def steps(self, name: str) -> int | None:
         """Where a tensor has the axis of the steps of a recurrence, if it has it once."""
         forward = self.of.forward
-        ordered = {r.axis for r in recurrences(forward.equations)}
-        found = [n for n, axis in enumerate(forward.tensors[name].axes) if axis in ordered]
+        ordered = [r.axis for r in recurrences(forward.equations)]
+        found = [n for n, axis in enumerate(forward.tensors[name].axes) if is_ordered(axis, ordered)]
         return found[0] if len(found) == 1 else None
 
 
