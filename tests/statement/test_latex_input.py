@@ -31,6 +31,17 @@ def forward_part(document: str) -> str:
     return document[: document.find("For a batch, $m$")].partition("Written out")[0] if begin else document
 
 
+def test_documents_of_a_recurrence_with_a_beginning_are_read():
+    derivation = derive(Statement.from_file(ROOT / "examples" / "linear_recurrence.eq"))
+    stated = derivation.equations().splitlines()
+    declared = [line for line in stated if line.startswith(("size", "input", "target", "parameter", "recurrent"))]
+    document = derivation.latex(only=("forward",)).partition("For the $")[0]
+    assert r"[t = 1]" in document
+    read = derive(Statement.from_latex(forward_part(document), "\n".join(declared)))
+    with_beginning = [line for line in stated if "delta(1, t)" in line]
+    assert with_beginning and with_beginning == [line for line in read.equations().splitlines() if "delta" in line]
+
+
 def test_documents_print_ranges_that_an_equation_does_not_tell():
     derivation = derive(Statement.from_file(ROOT / "examples" / "max_pooling.eq"))
     stated = derivation.equations().splitlines()
