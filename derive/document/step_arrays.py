@@ -10,6 +10,7 @@ from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 from derive.arrays.lift import ArrayAssign, formed
 from derive.arrays.matrix import Formula, Node, Product, Transpose
 from derive.calculus.affine import affine
+from derive.calculus.beginnings import all_joined
 from derive.calculus.index import Axis, Equation, Index, Tensor, total
 from derive.calculus.roles import Role
 from derive.calculus.unrolled import is_ordered, ordered_axes
@@ -41,11 +42,28 @@ class StepArrays:
 
     def items(self, *stages: str) -> Iterator[Item]:
         """The statements that have such a form."""
-        for statement in self.view.batch.stage(*stages):
+        for stated in self.view.batch.stage(*stages):
+            equation = stated.equation
+            joined = all_joined(equation.expression, self.view.beginnings)
+            statement = replace(stated, equation=replace(equation, expression=joined))
             try:
                 yield from self._gradient(statement) if statement.stage == "gradient" else self._statement(statement)
             except NoStepError:
                 continue
+
+    def begun(self) -> Iterator[Item]:
+        """What recurrences begin with, at its place."""
+        for beginning in self.view.beginnings:
+            tensor, at = self.view.batch.tensors[beginning.tensor], beginning.position
+            others = self.view.derivation.forward.supply.several((*tensor.axes[:at], *tensor.axes[at + 1 :]))
+            value = beginning.at(tensor[(*others[:at], beginning.place, *others[at:])])
+            try:
+                target = self._held(tensor, at, beginning.place, None)
+                page, form = self._formed(Equation(target, others, value), None)
+            except NoStepError:
+                continue
+            left = page.symbol(target, whole=True)
+            yield Item(left, tuple(page.array_pieces(form, LINE - left.width - 5)))
 
     def _statement(self, statement: ArrayAssign) -> list[Item]:
         """A statement at any step."""
@@ -195,7 +213,9 @@ def step_by_step(view: View) -> list[Block]:
     if not any(statement.target.name in recurring for statement in arrays.forms):
         return []
     samples = ", with the samples as columns" * view.sampled
+    begun = tuple(arrays.begun())
     words = (
-        f"In matrices, one step at a time{samples}; the index of a matrix is its step, and outside the steps it is 0:"
+        f"In matrices, one step at a time{samples}; the index of a matrix is its step, and outside the steps it is 0"
     )
-    return [say(words), Display(items), *signs(view, arrays.forms)]
+    words += ", unless an equation states it" * bool(view.beginnings)
+    return [say(words + ":"), Display((*begun, *items)), *signs(view, arrays.forms)]

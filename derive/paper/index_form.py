@@ -37,6 +37,7 @@ from sympy import (
 )
 
 from derive.arrays.blocks import gives_rows, row_blocks
+from derive.calculus.beginnings import all_joined
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, LargestPlace, Selected, SmallestPlace
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
@@ -106,9 +107,14 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: Add) -> Box:
-        return self.sum_of(
-            (_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(expression.args)
-        )
+        whole = self.with_beginnings(expression)
+        if not isinstance(whole, Add):
+            return self.entry(whole)
+        return self.sum_of((_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(whole.args))
+
+    def with_beginnings(self, expression: Expr) -> Expr:
+        """A formula whose entries of recurrences stand for what these begin with, too, unless numbers are put in."""
+        return expression if self.given else all_joined(expression, self.beginnings)
 
     @entry.register
     def _(self, expression: Mul) -> Box:
@@ -419,6 +425,7 @@ class IndexForm(Symbols):
 
     def pieces(self, expression: Expr) -> list[Box]:
         """Split a formula in index form at its possible line breaks."""
+        expression = self.with_beginnings(expression)
         if isinstance(expression, Add):
             terms = reading_order(expression.args)
             return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)

@@ -10,6 +10,7 @@ from typing import Self
 from sympy import Add, Expr, Indexed, Integer
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from derive.calculus.beginnings import Beginning
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.roles import Role
 from derive.paper.boxes import ATOM, SUM, Box, Typesetter
@@ -32,7 +33,7 @@ class Symbols:
     tensors. ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts the shape under every array.
     ``given`` maps symbols and entries to fixed boxes, such as numbers, which ``dotted`` separates by dots. With
     ``decimals`` a decimal fraction is written as a decimal, except halves and quarters. ``layer_names`` replace
-    layer numbers, such as l for 2.
+    layer numbers, such as l for 2. Of ``beginnings``, which are equations of the document, entries say what they are.
     """
 
     typesetter: Typesetter
@@ -51,6 +52,7 @@ class Symbols:
     decimals: bool = False
     dotted: bool = False
     layer_names: Mapping[str, str] = field(default_factory=dict)
+    beginnings: tuple[Beginning, ...] = ()
 
     # ------------------------------------------------------------ indices
 

@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, preorder_traversal
 
 from derive.calculus.affine import affine, misses
+from derive.calculus.beginnings import Beginning
 from derive.calculus.cases import with_cases
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
@@ -751,6 +752,11 @@ class StatementBuilder:
             dict(self._starts),
             sought=self._of_real_inputs() if alone else tuple(self._sought),
             running=() if alone else tuple(self._running),
+            beginnings=tuple(
+                Beginning(name, at, formula(given[at], f"a place of {name}"), _others(given, value), value)
+                for name, found in self._beginnings.items()
+                for given, at, value in found
+            ),
         )
 
     def _of_real_inputs(self) -> tuple[str, ...]:
@@ -848,3 +854,9 @@ def _averaged(term: Expr) -> Expr:
         return term
     fixed, varying = term.as_independent(SAME_SAMPLE, as_Add=False)
     return fixed * total(varying, SAME_SAMPLE) / SAMPLES
+
+
+def _others(given: tuple[Any, ...], value: Expr) -> tuple[Index, ...]:
+    """The indices of what a recurrence begins with, and that of the samples if it reads one."""
+    own = tuple(i for i in given if isinstance(i, Index))
+    return (*own, SAME_SAMPLE) if SAME_SAMPLE in value.free_symbols else own

@@ -143,7 +143,8 @@ def test_a_recurrence_without_parameters_has_the_chains_of_a_plain_network():
 def test_one_step_in_matrices(elman):
     text = elman.markdown(only=("matrices",))
     for line in (
-        r"z_t &= U\, x_t + R\,(a_{t - 1} + [t = 1]\,\mathrm{first}\,\mathbf{1}^\mathsf{T})",
+        r"a_0 &= \mathrm{first}\,\mathbf{1}^\mathsf{T}",
+        r"z_t &= R\, a_{t - 1} + U\, x_t",
         r"\Psi_{z, t} &= (1 - (a_t)^{\odot2}) \odot (V^\mathsf{T}\,\Psi_{q, t} + R^\mathsf{T}\,\Psi_{z, t + 1})",
         r"\frac{\partial E}{\partial U} &= \sum_{t=1}^T\,\Psi_{z, t}\, x_t^\mathsf{T}",
     ):

@@ -36,10 +36,17 @@ def test_documents_of_a_recurrence_with_a_beginning_are_read():
     stated = derivation.equations().splitlines()
     declared = [line for line in stated if line.startswith(("size", "input", "target", "parameter", "recurrent"))]
     document = derivation.latex(only=("forward",)).partition("For the $")[0]
-    assert r"[t = 1]" in document
+    assert r"s_{0i} &= \mathrm{first}_{i}" in document and "[t = 1]" not in document
     read = derive(Statement.from_latex(forward_part(document), "\n".join(declared)))
-    with_beginning = [line for line in stated if "delta(1, t)" in line]
-    assert with_beginning and with_beginning == [line for line in read.equations().splitlines() if "delta" in line]
+    with_beginning = [line for line in stated if line.startswith("s[")]
+    assert "s[0, i] = first[i]" in with_beginning
+    assert with_beginning == [line for line in read.equations().splitlines() if line.startswith("s[")]
+
+
+def test_iversons_bracket_is_read():
+    text = r"h_{ti} = a_i x_{ti} [t = 2], \qquad E = \sum_{t=1}^T \sum_i (y_{ti} - h_{ti})^2"
+    read = Statement.from_latex(text, "size T = 3\ninput x[T, 2]\ntarget y[T, 2]\nparameter a[2]")
+    assert "delta(2, t)" in derive(read).equations()
 
 
 def test_documents_print_ranges_that_an_equation_does_not_tell():
