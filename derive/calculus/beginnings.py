@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from sympy import Add, Expr, Indexed, Integer, Sum
 
-from derive.calculus.affine import affine, lies_on
+from derive.calculus.affine import affine, misses
 from derive.calculus.deltas import contract, renumbered
 from derive.calculus.index import Axis, Index, IndexSupply, Tensor, delta, put, total
 from derive.calculus.roles import Role
@@ -85,7 +85,7 @@ def _outside(expression: Expr, beginnings: Sequence[Beginning]) -> Iterator[tupl
                     yield entry, beginning, delta(0, 0)
                 continue
             ((index, factor),) = form.terms
-            if factor == 1 and lies_on(wanted, index.axis):
+            if factor == 1 and not misses(wanted, index.axis):
                 yield entry, beginning, delta(index, wanted)
 
 

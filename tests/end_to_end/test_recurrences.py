@@ -220,6 +220,27 @@ def test_messages(change, message):
         derive(Statement(text.replace(*change)))
 
 
+def test_beginnings_are_written_as_the_author_states_them():
+    """Also two steps back, where the number of steps is a name, and what is read beside an entry otherwise."""
+    text = """
+    size T, n = 2
+    input x[T, n], h[n]
+    target y[T, n]
+    recurrent s[T, n]
+    parameter g[n]
+    s[0, i] = h[i]
+    s[-1, i] = g[i] / 2
+    s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + delta(t, 2) * s[t - 2, i])
+    E = mean((y[t, i] - s[t, i])**2, t, i)
+    """
+    derivation = derive(Statement(text))
+    written = derivation.equations()
+    assert "s[0, i] = h[i]\ns[-1, i] = g[i] / 2\n" in written
+    again = derive(Statement(written))
+    assert again.equations() == written and again.numpy("core") == derivation.numpy("core")
+    assert r"s_{0i} &= h_i" in derivation.markdown(only=("forward",))
+
+
 def test_a_circle_in_a_block_has_the_names_and_the_places_of_the_block():
     text = """size T, n = 2
 input x[T, n]
