@@ -34,7 +34,8 @@ from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
 from derive.document.parts.forward import outside
-from derive.document.through_steps import counted, folded, from_step_to_step
+from derive.document.step_to_step import from_step_to_step
+from derive.document.through_steps import counted, folded
 from derive.document.view import LINE, View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
