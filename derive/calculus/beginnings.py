@@ -44,6 +44,11 @@ def all_joined(expression: Expr, beginnings: Sequence[Beginning]) -> Expr:
     return _unmarked(_everywhere(expression, beginnings)) if beginnings else expression
 
 
+def with_values(expression: Expr, beginnings: Sequence[Beginning]) -> Expr:
+    """Return a formula without entries at numbered places where recurrences begin: their values stand beside them."""
+    return expression.xreplace({e: Integer(0) for e, _, where in _outside(expression, beginnings) if where == 1})
+
+
 def are_covered(expression: Expr, beginnings: Sequence[Beginning]) -> bool:
     """Whether no entry is left, in an expression whose sums are joined, that is 0 where its recurrence begins."""
     return not any(_outside(_everywhere(expression, beginnings), beginnings))

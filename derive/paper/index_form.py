@@ -37,7 +37,7 @@ from sympy import (
 )
 
 from derive.arrays.blocks import gives_rows, row_blocks
-from derive.calculus.beginnings import all_joined
+from derive.calculus.beginnings import all_joined, with_values
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, LargestPlace, Selected, SmallestPlace
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
@@ -113,8 +113,8 @@ class IndexForm(Symbols):
         return self.sum_of((_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(whole.args))
 
     def with_beginnings(self, expression: Expr) -> Expr:
-        """A formula whose entries of recurrences stand for what these begin with, too, unless numbers are put in."""
-        return expression if self.given else all_joined(expression, self.beginnings)
+        """A formula whose entries of recurrences are what these begin with, or values where numbers are put in."""
+        return (with_values if self.given else all_joined)(expression, self.beginnings)
 
     @entry.register
     def _(self, expression: Mul) -> Box:

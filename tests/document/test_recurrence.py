@@ -237,3 +237,10 @@ def test_sentences_of_steps_are_true(lag):
 def test_a_number_of_steps_is_asked_for():
     with pytest.raises(SpecError, match=r"give T a number, such as size T = 5"):
         derive(Statement(ELMAN)).markdown(numbers="seed:1")
+
+
+def test_numbers_put_in_are_those_that_a_recurrence_begins_with():
+    text = ELMAN.replace("T,", "T = 3,", 1).replace("V[k, h], first[h]", "V[k, h], first[h] = 0.5")
+    told = derive(Statement(text)).explain("R[2,1]")
+    assert "Ψ_z12 a_01 + Ψ_z22 a_11" in told
+    assert re.search(r"^  1 +\S+ +0\.5 ", told, re.MULTILINE)
