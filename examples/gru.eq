@@ -4,12 +4,12 @@ size      T, n = 2, h = 5, k = 3
 input     x[T, n]
 target    y[T, k]
 recurrent s[T, h]
-parameter Wu[h, n], Uu[h, h], bu[h] = 0, Wr[h, n], Ur[h, h], br[h] = 0, W[h, n], U[h, h], b[h] = 0, V[k, h]
+parameter W_u[h, n], U_u[h, h], b_u[h] = 0, W_r[h, n], U_r[h, h], b_r[h] = 0, W[h, n], U[h, h], b[h] = 0, V[k, h]
 
-zu[t, i] = sum(Wu[i, j] * x[t, j], j) + sum(Uu[i, p] * s[t - 1, p], p) + bu[i]
-zr[t, i] = sum(Wr[i, j] * x[t, j], j) + sum(Ur[i, p] * s[t - 1, p], p) + br[i]
-u[t, i] = sigmoid(zu[t, i])
-r[t, i] = sigmoid(zr[t, i])
+z_u[t, i] = sum(W_u[i, j] * x[t, j], j) + sum(U_u[i, p] * s[t - 1, p], p) + b_u[i]
+z_r[t, i] = sum(W_r[i, j] * x[t, j], j) + sum(U_r[i, p] * s[t - 1, p], p) + b_r[i]
+u[t, i] = sigmoid(z_u[t, i])
+r[t, i] = sigmoid(z_r[t, i])
 z[t, i] = sum(W[i, j] * x[t, j], j) + sum(U[i, p] * r[t, p] * s[t - 1, p], p) + b[i]
 c[t, i] = tanh(z[t, i])
 s[t, i] = u[t, i] * s[t - 1, i] + (1 - u[t, i]) * c[t, i]

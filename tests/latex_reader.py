@@ -544,10 +544,17 @@ _ARRAY = re.compile(
 )
 
 
+#: The range of an index on the left, after an equation: that is the axis of its tensor, as the left side says, too.
+_RANGE = re.compile(
+    r", \\quad \\?\w+(?:_\{?\d+\}?)? = \d+, (?:\\dots, )?(?:[\w +-]|\\mathit\{\w+\}|_\{[^}]*\})+?"
+    r"(?=,| ?\\\\| ?&|\n| ?\\end)"
+)
+
+
 def unfolded(document: str) -> str:
     """A document as it would be without macros in its formulas."""
     text, macros = definitions(_ARRAY.sub(r"\\begin{bmatrix}\1\\end{bmatrix}", without_comments(document)))
-    return _FORMULA.sub(lambda match: expanded(match[0], macros), text)
+    return _FORMULA.sub(lambda match: _RANGE.sub("", expanded(match[0], macros)), text)
 
 
 def equations(document: str) -> list[Equation]:

@@ -78,29 +78,29 @@ def lstm(x, y, W, U, b):
 
 
 @recurrence
-def lstm_peephole(x, y, Wi, Ui, pi_, Wf, Uf, pf, bf, Wo, Uo, po, Wg, Ug):
+def lstm_peephole(x, y, W_i, U_i, p_i, W_f, U_f, p_f, b_f, W_o, U_o, p_o, W_g, U_g):
     def step(x, s, c):
-        g = sigmoid(x @ Wi.T + s @ Ui.T + pi_ * c)
-        f = sigmoid(x @ Wf.T + s @ Uf.T + pf * c + bf)
-        c = f * c + g * np.tanh(x @ Wg.T + s @ Ug.T)
-        return sigmoid(x @ Wo.T + s @ Uo.T + po * c) * np.tanh(c), c
+        g = sigmoid(x @ W_i.T + s @ U_i.T + p_i * c)
+        f = sigmoid(x @ W_f.T + s @ U_f.T + p_f * c + b_f)
+        c = f * c + g * np.tanh(x @ W_g.T + s @ U_g.T)
+        return sigmoid(x @ W_o.T + s @ U_o.T + p_o * c) * np.tanh(c), c
 
-    return per_step(y, [s for s, _ in run(x, step, zeros(x, len(bf)), zeros(x, len(bf)))])
+    return per_step(y, [s for s, _ in run(x, step, zeros(x, len(b_f)), zeros(x, len(b_f)))])
 
 
 @recurrence
-def gru(x, y, Wu, Uu, bu, Wr, Ur, br, W, U, b, V):
+def gru(x, y, W_u, U_u, b_u, W_r, U_r, b_r, W, U, b, V):
     def step(x, s):
-        u, r = sigmoid(x @ Wu.T + s @ Uu.T + bu), sigmoid(x @ Wr.T + s @ Ur.T + br)
+        u, r = sigmoid(x @ W_u.T + s @ U_u.T + b_u), sigmoid(x @ W_r.T + s @ U_r.T + b_r)
         return (u * s + (1 - u) * np.tanh(x @ W.T + (r * s) @ U.T + b),)
 
     return per_step(y, [s @ V.T for (s,) in run(x, step, zeros(x, len(b)))])
 
 
 @recurrence
-def gru_reset_after(x, y, Wu, Uu, bu, Wr, Ur, br, W, U, b, d):
+def gru_reset_after(x, y, W_u, U_u, b_u, W_r, U_r, b_r, W, U, b, d):
     def step(x, s):
-        u, r = sigmoid(x @ Wu.T + s @ Uu.T + bu), sigmoid(x @ Wr.T + s @ Ur.T + br)
+        u, r = sigmoid(x @ W_u.T + s @ U_u.T + b_u), sigmoid(x @ W_r.T + s @ U_r.T + b_r)
         return (u * s + (1 - u) * np.tanh(x @ W.T + b + r * (s @ U.T + d)),)
 
     return per_step(y, [s for (s,) in run(x, step, zeros(x, len(b)))])
@@ -126,6 +126,20 @@ def linear_recurrence(x, y, a, B, C, first):
     steps = x.shape[1]
     states = [a ** (t + 1) * first + sum(a ** (t - r) * (x[:, r] @ B.T) for r in range(t + 1)) for t in range(steps)]
     return per_step(y, [s @ C.T for s in states])
+
+
+@recurrence
+def character_lstm(c, y, C, W, U, b, V, a):
+    def step(x, s, cell):
+        z = [x @ W[k].T + s @ U[k].T + b[k] for k in range(4)]
+        cell = sigmoid(z[0]) * cell + sigmoid(z[1]) * np.tanh(z[2])
+        return sigmoid(z[3]) * np.tanh(cell), cell
+
+    units, rows = U.shape[-1], np.arange(len(c))
+    states = run(C[c - 1], step, zeros(c, units), zeros(c, units))
+    outputs = [s @ V.T + a for s, _ in states]
+    terms = [np.log(np.sum(np.exp(q), axis=1)) - q[rows, y[:, t] - 1] for t, q in enumerate(outputs)]
+    return np.mean(np.stack(terms))
 
 
 @recurrence

@@ -53,11 +53,15 @@ Titles = tuple[tuple[str, Any], ...]
 
 @dataclass
 class Fusing:
-    """Creates functions from formulas; ``titles`` are the names given so far, with their definitions."""
+    """Creates functions from formulas; ``titles`` are the names given so far, with their definitions.
+
+    ``alone`` is the title of parts of a derivative that read no target, and so are no slopes of the error.
+    """
 
     evaluator: Evaluator
     title: str
     summary: str
+    alone: str = ""
     titles: dict[str, Any] = field(default_factory=dict)
 
     def whole(self, expression: Expr) -> Expr:
@@ -129,15 +133,15 @@ class Fusing:
     def _named(self, definition: Expr, others: tuple[Symbol, ...], value: Expr, z: Indexed) -> Any:
         inner = next((n for n in sorted(value.atoms(Elementwise), key=str) if not n.order), None)
         about = inner.title if inner is not None else z.base.label.name
-        plain = self.title.format(about)
+        plain = (self.title if others or not self.alone else self.alone).format(about)
         made = (definition, others)
         title = next(t for t in _numbered(plain) if self.titles.setdefault(t, made) == made)
-        beside = " and the target" if others else ""
+        summary = f"{self.summary}, from the pre-activation x{' and the target' if others else ''}"
         return elementwise(
             title,
             definition,
             others=others,
-            summary=f"{self.summary}, from the pre-activation x{beside}",
+            summary=summary if others or not self.alone else "The part of a derivative that depends on an entry x",
             form=proved_form(self.evaluator, definition, others),
         )
 

@@ -394,7 +394,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
         lambda fusing: fusing.whole(value),
     )
     for made in forms:
-        fusing = Fusing(given.evaluator, _TITLES[stage], _SUMMARIES[stage], dict(titles))
+        alone = "slope_in_{}" if stage in ("factor", "gradient") else ""
+        fusing = Fusing(given.evaluator, _TITLES[stage], _SUMMARIES[stage], alone, dict(titles))
         form = folded(made(fusing), others)
         text = spelled(form)
         if text not in seen and has_form(replace(equation, expression=form), given.data.tensors):

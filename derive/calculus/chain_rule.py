@@ -25,7 +25,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import STOP, Elementwise, slope_in
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, put, symbols_read, total
 from derive.calculus.products import ProductOver
-from derive.calculus.recurrence import recurrences
+from derive.calculus.recurrence import components, recurrences
 from derive.calculus.rules import COLLAPSE, INDEPENDENCE, OWN_VALUE, STATED, Reason, rules_of
 from derive.calculus.short_forms import ShortForms, is_quotient
 from derive.record import record
@@ -132,8 +132,12 @@ class Chains:
 
     @cached_property
     def recurring(self) -> frozenset[str]:
-        """The names of the tensors that depend on themselves at another place, and on a variable."""
-        return frozenset(n for r in recurrences(self.forward.equations) for n in r.places if n in self.edges)
+        """The names of tensors from which a path leads back to themselves, at another place."""
+        reads = {
+            name: [edge.wrt.name for edge in edges if edge.wrt.name in self.edges] for name, edges in self.edges.items()
+        }
+        groups = components(reads)
+        return frozenset(n for group in groups for n in group if len(group) > 1 or n in reads[n])
 
     @cached_property
     def _incoming(self) -> dict[str, tuple[LocalDerivative, ...]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sympy import Symbol
 
+from derive.calculus.beginnings import Beginning
 from derive.calculus.index import Axis, Equation, IndexSupply, Tensor
 from derive.calculus.normal_form import normal
 from derive.calculus.prediction import predictions_of
@@ -31,7 +32,8 @@ class ForwardPass:
     initialisation, a number, or an array as nested tuples. A parameter without an entry starts by the default.
     ``letters`` are the names that the author gave to the indices over each axis. ``sought`` are the names of the
     inputs with respect to which the error is differentiated, too. ``running`` are the tensors of which prediction
-    reads a running average.
+    reads a running average. ``beginnings`` are what recurrences begin with, as the author states it; the equations read
+    it, too.
     """
 
     equations: tuple[Equation, ...]
@@ -45,6 +47,7 @@ class ForwardPass:
     letters: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
     sought: tuple[str, ...] = ()
     running: tuple[Running, ...] = ()
+    beginnings: tuple[Beginning, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("equations", "inputs", "parameters", "promises", "outputs", "running"):

@@ -453,3 +453,17 @@ SAMPLES = Symbol("m", integer=True, positive=True)
 
 
 SAMPLE_AXIS = Axis(SAMPLES, sample=True)
+
+
+def read_alone(expression: Expr, tensors: Mapping[str, Tensor]) -> set[Index]:
+    """Return the indices that stand alone in entries, and then always run along the whole axis.
+
+    An expression thus tells their ranges, which need not be said.
+    """
+    pairs = [
+        (index, axis)
+        for entry in expression.atoms(Indexed)
+        for index, axis in zip(entry.indices, tensors[entry.base.label.name].axes, strict=True)
+        if isinstance(index, Index)
+    ]
+    return {index for index, _ in pairs} - {index for index, axis in pairs if index.axis != axis}

@@ -6,14 +6,38 @@ first place is 0, as everything that is read outside a tensor.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sympy import Expr, Indexed, Integer
+from sympy import Expr, Indexed
 
 from derive.calculus.affine import affine
 from derive.calculus.index import Axis, Equation, Index, Tensor, symbols_read
 from derive.record import record
 from derive.text.errors import StatementError
+
+
+class CircleError(StatementError):
+    """Equations that read each other without an order: ``names`` are those of their tensors, each reads the next."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(self.said())
+
+    def said(self, places: Sequence[str] = ()) -> str:
+        """The message; ``places`` say, after the first equation, where each reads the next one."""
+        first, *others = self.names
+        if not others:
+            return (
+                f"the equation of {first} reads {first} itself: it may do so only at earlier places of one of its "
+                "axes, such as t - 1, or only at later ones"
+            )
+        known = dict(zip((*others[1:], first), places, strict=False))
+        said = ", which reads ".join(f"{name}{known.get(name, '')}" for name in (*others, first))
+        return (
+            f"the equation of {first} reads {said}: equations that read each other in a circle need an axis "
+            "that all of them have, and one of them must read an earlier place of it, such as t - 1"
+        )
+
 
 #: The largest number of places that a recurrence looks back; each takes memory, also if it is never read.
 MOST_BACK = 1000
@@ -46,8 +70,7 @@ class Recurrence:
 def ordered(equations: Sequence[Equation]) -> Iterator[Equation | Recurrence]:
     """Yield the equations, and the recurrences that some of them are, in an order in which they can be computed.
 
-    That is the given order as far as possible. Raises StatementError, which names the circle, for equations that read
-    each other without an order.
+    That is the given order as far as possible. Raises CircleError for equations that read each other without an order.
     """
     by_name = {e.target.name: e for e in equations}
     reads = {name: [r for r in symbols_read(e.expression) if r in by_name] for name, e in by_name.items()}
@@ -70,52 +93,6 @@ def in_order(equations: Sequence[Equation]) -> tuple[Equation, ...]:
 def recurrences(equations: Sequence[Equation]) -> tuple[Recurrence, ...]:
     """Return the recurrences among equations."""
     return tuple(part for part in ordered(equations) if isinstance(part, Recurrence))
-
-
-def ordered_axis(equations: Sequence[Equation]) -> Axis | None:
-    """Return the axis of the recurrences if all equations can be computed for some places of it after the others.
-
-    They can if none reads what comes later, all places at once, or their number: each reads the place that it states, a
-    recurrence also its own tensors at earlier ones, and an equation after the recurrences the last place.
-    """
-    found = recurrences(equations)
-    axes, names = {r.axis for r in found}, {name for r in found for name in r.places}
-    if len(axes) != 1 or any(r.backward for r in found):
-        return None
-    (axis,) = axes
-    before = _read_by(names, equations)
-    sides = {e.target.name: e.target.axes for e in equations}
-    for equation in equations:
-        name, expression = equation.target.name, equation.expression
-        own = next((i for i in equation.indices if i.axis == axis), None)
-        entries = expression.atoms(Indexed)
-        bare = expression.xreplace(dict.fromkeys(entries, Integer(1)))
-        if bare.free_symbols & axis.extent.free_symbols or (own is not None and bare.has(own) and name not in names):
-            return None
-        for entry in entries:
-            back = name in names and entry.base.label.name in names
-            for place in entry.indices:
-                over = {i for i in place.free_symbols if isinstance(i, Index) and i.axis == axis}
-                if over - {own} or (over and place != own and not back):
-                    return None
-            known = zip(entry.indices, sides.get(entry.base.label.name, ()), strict=False)
-            fixed = [place for place, side in known if side == axis and not place.has(Index)]
-            read = [place for place in entry.indices if place.free_symbols & axis.extent.free_symbols]
-            if any(place != axis.stop for place in (*fixed, *read)) or ((fixed or read) and name in before):
-                return None
-    return axis
-
-
-def _read_by(names: Collection[str], equations: Sequence[Equation]) -> set[str]:
-    """The names of some tensors, and of all that their equations read, directly or through others."""
-    reads = {e.target.name: symbols_read(e.expression) for e in equations}
-    found, waiting = set[str](), [*names]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += reads.get(name, ())
-    return found
 
 
 def early(equations: Iterable[Equation]) -> tuple[Tensor, ...]:
@@ -164,7 +141,8 @@ def components(reads: Mapping[str, Iterable[str]]) -> list[list[str]]:
 
 def _recurrence(equations: list[Equation]) -> Recurrence:
     """The order of equations that read each other."""
-    first = equations[0]
+    first, by_name = equations[0], {e.target.name: e for e in equations}
+    circle: tuple[str, ...] = ()
     for place in range(len(first.indices)):
         places = _places(equations, {first.target.name: place})
         lags = None if places is None else _lags(equations, places)
@@ -174,17 +152,15 @@ def _recurrence(equations: list[Equation]) -> Recurrence:
             back = {pair: [-lag for lag in found] if backward else found for pair, found in lags.items()}
             if any(lag < 0 for found in back.values() for lag in found):
                 continue
-            same = {
-                e.target.name: [r for (name, r), f in back.items() if name == e.target.name and 0 in f]
-                for e in equations
-            }
+            same = {name: [r for (of, r), found in back.items() if of == name and 0 in found] for name in by_name}
             groups = components(same)
-            if all(len(group) == 1 and group[0] not in same[group[0]] for group in groups):
-                by_name = {e.target.name: e for e in equations}
+            within = next((group for group in groups if len(group) > 1 or group[0] in same[group[0]]), None)
+            if within is None:
                 reach = max(lag for found in back.values() for lag in found)
                 _check_reach(equations[0], place, reach)
                 return Recurrence(tuple(by_name[name] for (name,) in groups), places, backward, reach)
-    raise StatementError(_circle(equations))
+            circle = circle or _circle({name: same[name] for name in by_name if name in within})
+    raise CircleError(circle or _circle({name: symbols_read(e.expression) for name, e in by_name.items()}))
 
 
 def _check_reach(equation: Equation, place: int, reach: int) -> None:
@@ -199,29 +175,19 @@ def _check_reach(equation: Equation, place: int, reach: int) -> None:
         raise StatementError(f"the recurrence of {name} reads {reach} places back: {MOST_BACK} are the most")
 
 
-def _circle(equations: list[Equation]) -> str:
-    """Say which equations read each other without an order."""
-    reads = {e.target.name: symbols_read(e.expression) for e in equations}
-    start = equations[0].target.name
-    paths, seen = [[start]], set[str]()
+def _circle(reads: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The names of equations that read each other without an order: each reads the next one, the last the first."""
+    start = next(iter(reads))
+    paths: list[tuple[str, ...]] = [(start,)]
+    seen = set[str]()
     while True:
         path = paths.pop(0)
         for name in (r for r in reads[path[-1]] if r in reads):
             if name == start:
-                circle = [*path, start]
-                if len(path) == 1:
-                    return (
-                        f"the equation of {start} reads {start} itself: it may do so only at earlier places of one of "
-                        "its axes, such as t - 1, or only at later ones"
-                    )
-                said = ", which reads ".join(circle[1:])
-                return (
-                    f"the equation of {start} reads {said}: equations that read each other in a circle need an axis "
-                    "that all of them have, and one of them must read an earlier place of it, such as t - 1"
-                )
+                return path
             if name not in seen:
                 seen.add(name)
-                paths.append([*path, name])
+                paths.append((*path, name))
 
 
 def entries_of(expression: Expr, names: Iterable[str]) -> Iterator[Indexed]:

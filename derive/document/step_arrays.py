@@ -10,9 +10,10 @@ from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Mul, Sum
 from derive.arrays.lift import ArrayAssign, formed
 from derive.arrays.matrix import Formula, Node, Product, Transpose
 from derive.calculus.affine import affine
+from derive.calculus.beginnings import all_joined
 from derive.calculus.index import Axis, Equation, Index, Tensor, total
 from derive.calculus.roles import Role
-from derive.calculus.unrolled import ordered_axes
+from derive.calculus.unrolled import is_ordered, ordered_axes
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, say
 from derive.document.view import LINE, View
@@ -41,15 +42,32 @@ class StepArrays:
 
     def items(self, *stages: str) -> Iterator[Item]:
         """The statements that have such a form."""
-        for statement in self.view.batch.stage(*stages):
+        for stated in self.view.batch.stage(*stages):
+            equation = stated.equation
+            joined = all_joined(equation.expression, self.view.beginnings)
+            statement = replace(stated, equation=replace(equation, expression=joined))
             try:
                 yield from self._gradient(statement) if statement.stage == "gradient" else self._statement(statement)
             except NoStepError:
                 continue
 
+    def begun(self) -> Iterator[Item]:
+        """What recurrences begin with, at its place."""
+        for beginning in self.view.beginnings:
+            tensor, at = self.view.batch.tensors[beginning.tensor], beginning.position
+            others = self.view.derivation.forward.supply.several((*tensor.axes[:at], *tensor.axes[at + 1 :]))
+            value = beginning.at(tensor[(*others[:at], beginning.place, *others[at:])])
+            try:
+                target = self._held(tensor, at, beginning.place, None)
+                page, form = self._formed(Equation(target, others, value), None)
+            except NoStepError:
+                continue
+            left = page.symbol(target, whole=True)
+            yield Item(left, tuple(page.array_pieces(form, LINE - left.width - 5)))
+
     def _statement(self, statement: ArrayAssign) -> list[Item]:
         """A statement at any step."""
-        own = [i for i in statement.equation.indices if i.axis in self.axes]
+        own = [i for i in statement.equation.indices if is_ordered(i.axis, self.axes)]
         if len(own) > 1:
             raise NoStepError
         if not own and not self._reads_steps(statement.equation):
@@ -70,7 +88,7 @@ class StepArrays:
             if sums:
                 (summed,) = sums
                 indices = [limit[0] for limit in summed.limits]
-                steps = [i for i in indices if i.axis in self.axes]
+                steps = [i for i in indices if is_ordered(i.axis, self.axes)]
                 rest = [i for i in indices if i not in steps]
                 term = term.xreplace({summed: total(summed.function, *rest) if rest else summed.function})
             if len(steps) > 1:
@@ -84,12 +102,12 @@ class StepArrays:
         return [Item(self.view.batch_page.symbol(statement.target, whole=True), tuple(pieces))]
 
     def _over_steps(self, node: Sum) -> bool:
-        return any(limit[0].axis in self.axes for limit in node.limits)
+        return any(is_ordered(limit[0].axis, self.axes) for limit in node.limits)
 
     def _reads_steps(self, equation: Equation) -> bool:
         tensors = self.view.batch.tensors
         names = {a.base.label.name for a in equation.expression.atoms(Indexed)}
-        return any(a in self.axes for n in names for a in tensors[n].axes)
+        return any(is_ordered(a, self.axes) for n in names for a in tensors[n].axes)
 
     def _item(self, statement: ArrayAssign, t: Index | None) -> Item:
         equation = statement.equation
@@ -105,7 +123,7 @@ class StepArrays:
         put = {}
         for entry in equation.expression.atoms(Indexed):
             tensor = self.view.batch.tensors[entry.base.label.name]
-            at = [n for n, a in enumerate(tensor.axes) if a in self.axes]
+            at = [n for n, a in enumerate(tensor.axes) if is_ordered(a, self.axes)]
             if not at:
                 continue
             place = entry.indices[at[0]]
@@ -191,10 +209,13 @@ def step_by_step(view: View) -> list[Block]:
     if not arrays.axes:
         return []
     items = tuple(arrays.items("forward", "factor", "gradient"))
-    if not items:
+    recurring = {name for recurrence in view.batch.recurrences for name in recurrence.places}
+    if not any(statement.target.name in recurring for statement in arrays.forms):
         return []
     samples = ", with the samples as columns" * view.sampled
+    begun = tuple(arrays.begun())
     words = (
-        f"In matrices, one step at a time{samples}; the index of a matrix is its step, and outside the steps it is 0:"
+        f"In matrices, one step at a time{samples}; the index of a matrix is its step, and outside the steps it is 0"
     )
-    return [say(words), Display(items), *signs(view, arrays.forms)]
+    words += ", unless an equation states it" * bool(view.beginnings)
+    return [say(words + ":"), Display((*begun, *items)), *signs(view, arrays.forms)]

@@ -37,7 +37,7 @@ from derive.document.chain_rows import MOST_PATHS, ChainRows, spelled_out
 from derive.document.document import explained
 from derive.document.manuscript import Manuscript, numbers_of
 from derive.document.parts.chain import COUNTED, bracket, combines, number_of_paths, one_weight, shown_chains
-from derive.document.parts.forward import OUTSIDE, UNITS, written_out
+from derive.document.parts.forward import UNITS, outside, written_out
 from derive.document.parts.glance import description
 from derive.document.parts.numbers import ARRIVING, figure
 from derive.document.parts.pattern import scaled
@@ -206,7 +206,7 @@ def _chain(weight: Weight) -> Part:
         found = [pair for path in weight.paths for pair in _locals(weight, path)]
         items = [*{key: item for key, item in reversed(found)}.values()][::-1]
         reads_outside = view.reads_outside("forward", "error", "factor", "gradient") and weight.recurs
-        explained = say("{}" + f" {OUTSIDE}" * reads_outside, bracket(view, items))
+        explained = say("{}" + f" {outside(view)}" * reads_outside, bracket(view, items))
         lead = say("Each step of a path is a local derivative{}{}", "." if explained.spans else ":", explained)
         row = ChainRows(view).chain_row(weight.parameter, weight.entry)
         words = Text(("The sums of their products run over all samples of the batch, too:",))
@@ -218,8 +218,8 @@ def _chain(weight: Weight) -> Part:
     some = ", of which the first are:" if len(links) > most else ":"
     steps = Display(tuple(_local(view, link) for link in links[:most]))
     chains = one_weight(view, weight.single, weight.entry)
-    outside = f" {OUTSIDE}" if view.reads_outside("forward", "error", "factor", "gradient") else ""
-    lead = say("Each step of a path is a local derivative" + (f"{some[:-1]}.{outside}" if outside else some))
+    said = f" {outside(view)}" if view.reads_outside("forward", "error", "factor", "gradient") else ""
+    lead = say("Each step of a path is a local derivative" + (f"{some[:-1]}.{said}" if said else some))
     return Part("chain", "Its chain in scalars", (lead, steps, *chains))
 
 

@@ -15,9 +15,10 @@ from derive.arrays.blocks import gives_rows
 from derive.arrays.lift import ArrayAssign, ArrayProgram
 from derive.arrays.matrix import Formula
 from derive.calculus.affine import lies_on
+from derive.calculus.beginnings import Beginning, are_covered
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.cost import size
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import Equation, Index, Tensor, read_alone
 from derive.calculus.one_step import OneStep
 from derive.calculus.recurrence import recurrences
 from derive.calculus.roles import Role
@@ -26,7 +27,7 @@ from derive.calculus.starts import factors_in
 from derive.document.blocks import Display, Item, Text, listed
 from derive.drawing import Drawing, draw
 from derive.learning.descent import Descent
-from derive.paper.boxes import Box, Typesetter
+from derive.paper.boxes import SUM, Box, Typesetter
 from derive.paper.characters import LETTERS
 from derive.paper.notation import Notation
 from derive.paper.page import Page
@@ -212,12 +213,36 @@ class View:
     @cached_property
     def page(self) -> Page:
         """The page for one sample."""
-        return page_for(self.derivation.single, self.notation)
+        return replace(page_for(self.derivation.single, self.notation), beginnings=self.beginnings)
 
     @cached_property
     def batch_page(self) -> Page:
         """The page for arrays of a batch."""
-        return replace(self.derivation.page, batch=True)
+        return replace(self.derivation.page, batch=True, beginnings=self.beginnings)
+
+    @cached_property
+    def beginnings(self) -> tuple[Beginning, ...]:
+        """What recurrences begin with, if all formulas can be written with equations for it."""
+        found = self.derivation.forward.beginnings
+        programs = (self.derivation.single, self.derivation.program)
+        written = [s.equation.expression for program in programs for s in program.statements] if found else []
+        written += [e.value for edges in self.derivation.chains.edges.values() for e in edges] if found else []
+        return found if all(are_covered(expression, found) for expression in written) else ()
+
+    def begun(self, page: Page, batch: bool = False) -> list[Item]:
+        """The equations of what recurrences begin with, for one sample or for a batch."""
+        items = []
+        for beginning in self.beginnings:
+            tensor, at = self.batch.tensors[beginning.tensor], beginning.position
+            others = self.derivation.forward.supply.several((*tensor.axes[:at], *tensor.axes[at + 1 :]))
+            free = others if batch else self.shown(others)
+            value = beginning.at(tensor[(*others[:at], beginning.place, *others[at:])])
+            value = value.xreplace(dict(zip(others, free, strict=True)))
+            indices = [i for i in free if isinstance(i, Index)]
+            lettered = page.with_letters(indices, bound_in(value, indices))
+            left = lettered.symbol(tensor, (*free[:at], beginning.place, *free[at:]))
+            items.append(Item(left, tuple(lettered.pieces(value))))
+        return items
 
     @property
     def set_(self) -> Typesetter:
@@ -277,6 +302,11 @@ class View:
         page = page.lettered(equation, statement.stage)
         left = page.symbol(statement.target, equation.indices)
         right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
+        if statement.stage == "forward":
+            known = read_alone(equation.expression, self.batch.tensors)
+            unclear = [i for i in equation.indices if not (i in known or i.axis.sample or i.axis.extent == 1)]
+            if unclear:
+                right[-1] = self.set_.join((right[-1], *map(page.range, unclear)), "range", SUM)
         return Item(left, tuple(right), relation(statement), statement.number if numbered else None)
 
     def arrays(self, statement: ArrayAssign, page: Page, numbered: bool = True) -> Item:
@@ -290,7 +320,8 @@ class View:
 
     def indexed(self, *stages: str) -> Display:
         """Write the statements of ``stages`` in index form; their numbers belong to the matrix form."""
-        return Display(tuple(self.entries(s, numbered=False) for s in self.written.stage(*stages)))
+        begun = self.begun(self.written_page) if "forward" in stages else []
+        return Display((*begun, *(self.entries(s, numbered=False) for s in self.written.stage(*stages))))
 
     def shaped(self, *stages: str) -> Display:
         """Write the statements of ``stages`` in matrix form, with the shape below each array.

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 #: The steps that are drawn, counted from the one in the middle.
 STEPS = (-1, 0, 1)
 #: Largest number of lanes of a step.
-_MOST_LANES = 2
+_MOST_LANES = 4
 #: The length of the arrows from and to steps that are not drawn, and the room for their dots.
 _STUB, _DOTS = 14.0, 9.0
+#: How far beside a level, and beside a card, arrows run that pass a card.
+_BESIDE, _NEAR = 8.0, 6.0
 #: The room between steps.
 _APART = 16.0
 #: The smallest scale of the drawing.
@@ -35,18 +37,18 @@ _SMALLEST = 0.7
 
 
 def unrolled(derivation: Derived) -> Drawing | None:
-    """Three steps of a recurrence, if it is the only one, and simple enough."""
+    """Three steps of the recurrences, if they run along the same axis, and there is room for them."""
     found = recurrences(derivation.forward.equations)
     graph = graph_of(derivation.forward)
-    if len(found) != 1 or graph.left_out or any(abs(m) != 1 for moved in graph.moved.values() for m in moved):
+    if len({recurrence.axis for recurrence in found}) != 1 or graph.left_out:
         return None
-    (recurrence,) = found
-    cards = _laid_out(derivation, recurrence, graph)
+    cards = _laid_out(derivation, found[0], graph)
     if cards is None:
         return None
+    of = "the recurrence" if len(found) == 1 else "the recurrences"
     text = (
-        "Three steps of the recurrence side by side. A box for each tensor at each step; an arrow leads from what is "
-        "read to what reads it, also from one step to the next."
+        f"Three steps of {of} side by side. A box for each tensor at each step; an arrow leads from what is "
+        "read to what reads it, also from one step to another."
     )
     return framed(cards.parts(), "Three steps", text)
 
@@ -107,6 +109,14 @@ def _at(key: str | Arrow, k: int) -> str | Arrow:
 
 
 @record
+class Way:
+    """The points of an arrow between steps, and where dots stand in the place of a step that is not drawn."""
+
+    points: list[Point]
+    dots: Point | None
+
+
+@record
 class Steps(Cards):
     """Lays out the steps in columns, down the page; ``placed`` are the lanes and ``step`` is the index of a step."""
 
@@ -144,29 +154,80 @@ class Steps(Cards):
             yield replace(card, kind=kind, tensor=name, layer=tensor.layer)
 
     def strokes(self) -> Iterator[Stroke]:
-        """The arrows within a step, and those from one step to the next."""
+        """The arrows within a step, and those from one step to another."""
         for arrow in self.graph.arrows:
             reads = (arrow[0].partition(" at ")[0], arrow[1].partition(" at ")[0])
             yield Stroke(self._route(arrow), reads=reads, arrow=True, curves="y")
+        ways = {tuple(way.points): arrow for arrow, way in self._ways()}
+        for points, arrow in ways.items():
+            yield Stroke(points, reads=arrow, arrow=True, curves="x")
+
+    def _ways(self) -> Iterator[tuple[Arrow, Way]]:
+        """The arrows between steps with their routes, also those that come from steps that are not drawn."""
         for arrow in self.graph.back:
             for moved in self.graph.moved[arrow]:
-                for k in (STEPS[0] - 1, *STEPS, STEPS[-1] + 1):
-                    yield from self._between(arrow, k + moved, k)
+                for k in range(STEPS[0] - abs(moved), STEPS[-1] + abs(moved) + 1):
+                    if k in STEPS or k + moved in STEPS:
+                        yield arrow, self._way(arrow, k + moved, k)
 
-    def _between(self, arrow: Arrow, start: int, end: int) -> Iterator[Stroke]:
-        """The arrow from a step to another one; a short one if only one of them is drawn."""
+    def _way(self, arrow: Arrow, start: int, end: int) -> Way:
+        """The route from a step to another one.
+
+        It leaves a card and enters one at their sides. Where other cards stand there, or a step lies between, it runs
+        beside their level; arrows to earlier steps leave on the other side of a level.
+        """
         turn = 1 if end > start else -1
-        if start in STEPS and end in STEPS:
-            points: tuple[Point, ...] = (self._side(arrow[0], start, turn), self._side(arrow[1], end, -turn))
-        elif end in STEPS:
-            x, y = self._side(arrow[1], end, -turn)
-            points = ((x - turn * _STUB * self.scale, y), (x, y))
-        elif start in STEPS:
+        first, last = (self.graph.level[_name(name, STEPS[0])] for name in arrow)
+        up = -1 if last < first else 1
+        leaving, entering = self._run(first, up if turn > 0 else 1), self._run(last, -up if first != last else 1)
+        outer = {way: STEPS[0 if way < 0 else -1] for way in (-1, 1)}
+        margin = {way: self._edge(k, way) + way * _STUB * self.scale for way, k in outer.items()}
+        passed = [(k, side) for k in range(start + turn, end, turn) if k in STEPS for side in (-turn, turn)]
+        points: list[Point] = []
+        begun, ended = start in STEPS, end in STEPS
+        if begun:
             x, y = self._side(arrow[0], start, turn)
-            points = ((x, y), (x + turn * _STUB * self.scale, y))
-        else:
-            return
-        yield Stroke(points, reads=arrow, arrow=True, curves="x")
+            points = [(x, y)]
+            if blocked := self._is_blocked(arrow[0], start, turn):
+                points += [(x + turn * _NEAR * self.scale, leaving), (self._edge(start, turn), leaving)]
+            if not ended:
+                straight = start == outer[turn] and not blocked
+                points += [(self._edge(k, side), leaving) for k, side in passed]
+                points.append((margin[turn], y if straight else leaving))
+        if ended:
+            x, y = self._side(arrow[1], end, -turn)
+            blocked = self._is_blocked(arrow[1], end, -turn)
+            if not begun:
+                points = [(margin[-turn], y if end == outer[-turn] and not blocked else entering)]
+            points += [(self._edge(k, side), entering) for k, side in passed]
+            if blocked:
+                points += [(self._edge(end, -turn), entering), (x - turn * _NEAR * self.scale, entering)]
+            points.append((x, y))
+        if begun and ended:
+            return Way(points, None)
+        (x, y), way = (points[-1], turn) if begun else (points[0], -turn)
+        return Way(points, (x + way * _DOTS / 2 * self.scale, y))
+
+    def _run(self, level: int, turn: int) -> float:
+        """Where arrows run above or below the cards of a level."""
+        middle, half = self.levels[level]
+        return (middle + turn * (half + _BESIDE)) * self.scale
+
+    def _is_blocked(self, name: str, k: int, turn: int) -> bool:
+        """Whether another card of the step stands on that side of a card."""
+        x, y = self.centre(_name(name, k))
+        others = (self.centre(n) for n in self.graph.names if n.endswith(f" at {k}"))
+        return any(other[1] == y and (other[0] - x) * turn > 0 for other in others)
+
+    def _edge(self, k: int, turn: int) -> float:
+        """Where the cards and the arrows of a step end on a side."""
+        cards = (self._side(n.partition(" at ")[0], k, turn)[0] for n in self.graph.names if n.endswith(f" at {k}"))
+        arrows = (
+            (self.across[lane] + turn * _NEAR / 2) * self.scale
+            for key, lane in self.lanes.items()
+            if not isinstance(key, str) and key[0].endswith(f" at {k}")
+        )
+        return turn * max(turn * x for x in (*cards, *arrows))
 
     def _side(self, name: str, k: int, turn: int) -> Point:
         x, y = self.centre(_name(name, k))
@@ -179,12 +240,5 @@ class Steps(Cards):
 
     def _labels_back(self) -> Iterator[Label]:
         """Dots where an arrow leads to a step that is not drawn, or comes from one."""
-        told: set[Point] = set()
-        for (start, end), places in self.graph.moved.items():
-            turn = 1 if places[0] < 0 else -1
-            for name, k, way in ((end, -turn, -turn), (start, turn, turn)):
-                x, y = self._side(name, k, way)
-                place = (x + way * (_STUB + _DOTS / 2) * self.scale, y)
-                if place not in told:
-                    told.add(place)
-                    yield Label(*place, ("...",), self.size, quiet=True)
+        for place in dict.fromkeys(way.dots for _, way in self._ways() if way.dots is not None):
+            yield Label(*place, ("...",), self.size, quiet=True)

@@ -153,6 +153,7 @@ BETWEEN = {
     "dot": Sign(0.7, r" \cdot ", " · "),
     "thin": Sign(0.17, r"\,", " ", drawn="\u2009"),
     "comma": Sign(0.45, ", ", ", ", drawn=","),
+    "range": Sign(1.6, r", \quad ", ",  ", drawn=","),
     "by": Sign(1.2, r" \times ", "×"),
     "greater": Sign(1.3, " > ", " > "),
     "at least": Sign(1.3, r" \ge ", " ≥ "),

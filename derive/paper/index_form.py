@@ -37,6 +37,7 @@ from sympy import (
 )
 
 from derive.arrays.blocks import gives_rows, row_blocks
+from derive.calculus.beginnings import all_joined, with_values
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme, LargestPlace, Selected, SmallestPlace
 from derive.calculus.functions import SCALAR_FUNCTIONS, Elementwise, X
@@ -106,9 +107,14 @@ class IndexForm(Symbols):
 
     @entry.register
     def _(self, expression: Add) -> Box:
-        return self.sum_of(
-            (_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(expression.args)
-        )
+        whole = self.with_beginnings(expression)
+        if not isinstance(whole, Add):
+            return self.entry(whole)
+        return self.sum_of((_negative(t), self.entry(-t if _negative(t) else t)) for t in reading_order(whole.args))
+
+    def with_beginnings(self, expression: Expr) -> Expr:
+        """A formula whose entries of recurrences are what these begin with, or values where numbers are put in."""
+        return (with_values if self.given else all_joined)(expression, self.beginnings)
 
     @entry.register
     def _(self, expression: Mul) -> Box:
@@ -262,6 +268,13 @@ class IndexForm(Symbols):
         start = EMPTY if stop == EMPTY else self.typesetter.number(index.axis.start)
         return self.typesetter.total(letter, start, stop)
 
+    def range(self, index: Index) -> Box:
+        """The range of an index: i = 1, ..., n."""
+        set_, letter, stop = self.typesetter, self._index_letter(self.letters[index]), self.extent(index.axis.stop)
+        first = set_.join((letter, set_.number(index.axis.start)), "equals", SUM)
+        short = index.axis.extent == 2
+        return set_.join((first, stop) if short else (first, set_.dots("low"), stop), "comma", SUM)
+
     @entry.register
     def _(self, expression: KroneckerDelta) -> Box:
         """The Iverson bracket [i = j]: the letter of Kronecker's delta is that of error terms."""
@@ -412,6 +425,7 @@ class IndexForm(Symbols):
 
     def pieces(self, expression: Expr) -> list[Box]:
         """Split a formula in index form at its possible line breaks."""
+        expression = self.with_beginnings(expression)
         if isinstance(expression, Add):
             terms = reading_order(expression.args)
             return self.signed((_negative(t), self.entry(-t if _negative(t) else t)) for t in terms)

@@ -10,6 +10,7 @@ from typing import Self
 from sympy import Add, Expr, Indexed, Integer
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from derive.calculus.beginnings import Beginning
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, Tensor
 from derive.calculus.roles import Role
 from derive.paper.boxes import ATOM, SUM, Box, Typesetter
@@ -32,7 +33,7 @@ class Symbols:
     tensors. ``batch`` writes arrays with the letters of a whole batch; ``shapes`` puts the shape under every array.
     ``given`` maps symbols and entries to fixed boxes, such as numbers, which ``dotted`` separates by dots. With
     ``decimals`` a decimal fraction is written as a decimal, except halves and quarters. ``layer_names`` replace
-    layer numbers, such as l for 2.
+    layer numbers, such as l for 2. Of ``beginnings``, which are equations of the document, entries say what they are.
     """
 
     typesetter: Typesetter
@@ -51,6 +52,7 @@ class Symbols:
     decimals: bool = False
     dotted: bool = False
     layer_names: Mapping[str, str] = field(default_factory=dict)
+    beginnings: tuple[Beginning, ...] = ()
 
     # ------------------------------------------------------------ indices
 
@@ -214,7 +216,8 @@ class Symbols:
     def _below(self, sign: Sign, indices: tuple[Expr, ...], units: list[Box]) -> Box | None:
         """The indices of a unit or a weight, separated by commas if they could be read as one number."""
         about = [sign.about] if sign.about else []
-        if any(not isinstance(i, Index) and not i.is_Integer for i in indices) and units:
+        formula = any(not isinstance(i, Index) and not i.is_Integer for i in indices)
+        if units and (formula or any(box.kind == "script" for box in about)):
             return self.typesetter.join([*about, *units], "comma", ATOM)
         long = any(not isinstance(i, Index) and len(str(i)) > 1 for i in indices)
         separated = [self.typesetter.join(units, "comma", ATOM)] if long and len(units) > 1 else units

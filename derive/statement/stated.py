@@ -11,6 +11,7 @@ from typing import Any
 from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, preorder_traversal
 
 from derive.calculus.affine import affine, misses
+from derive.calculus.beginnings import Beginning
 from derive.calculus.cases import with_cases
 from derive.calculus.equation_checks import EquationChecks
 from derive.calculus.extremes import Largest, Smallest, extreme
@@ -452,6 +453,11 @@ class StatementBuilder:
         for learned in (p for p in self._parameters if p.role == Role.BIAS and beginning == p[own[: len(p.axes)]]):
             self._starts.setdefault(learned.name, initial(learned, 0))
 
+    def check_order(self) -> None:
+        """Raise CircleError for equations that read each other, and cannot be computed in any order."""
+        if self._declared:
+            in_order(self._stated)
+
     def _check_recurrences(self) -> None:
         """Raise StatementError for recurrences without an order, and for samples that nothing in one of them has."""
         if not self._declared:
@@ -754,6 +760,11 @@ class StatementBuilder:
             dict(self._starts),
             sought=self._of_real_inputs() if alone else tuple(self._sought),
             running=() if alone else tuple(self._running),
+            beginnings=tuple(
+                Beginning(name, at, formula(given[at], f"a place of {name}"), _others(given, value), value)
+                for name, found in self._beginnings.items()
+                for given, at, value in found
+            ),
         )
 
     def _of_real_inputs(self) -> tuple[str, ...]:
@@ -851,3 +862,9 @@ def _averaged(term: Expr) -> Expr:
         return term
     fixed, varying = term.as_independent(SAME_SAMPLE, as_Add=False)
     return fixed * total(varying, SAME_SAMPLE) / SAMPLES
+
+
+def _others(given: tuple[Any, ...], value: Expr) -> tuple[Index, ...]:
+    """The indices of what a recurrence begins with, and that of the samples if it reads one."""
+    own = tuple(i for i in given if isinstance(i, Index))
+    return (*own, SAME_SAMPLE) if SAME_SAMPLE in value.free_symbols else own

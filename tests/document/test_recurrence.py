@@ -84,7 +84,7 @@ def test_paths_are_those_of_the_unrolled_network(elman, steps):
 
 def test_a_path_that_reads_what_is_outside_does_not_count():
     chains = derive(Statement.from_file(ROOT / "examples" / "gru.eq")).chains
-    weight = chains.forward.tensors["Uu"]
+    weight = chains.forward.tensors["U_u"]
     assert [Unrolled(chains, steps).paths(weight) for steps in (1, 2)] == [0, 1]
 
 
@@ -143,7 +143,8 @@ def test_a_recurrence_without_parameters_has_the_chains_of_a_plain_network():
 def test_one_step_in_matrices(elman):
     text = elman.markdown(only=("matrices",))
     for line in (
-        r"z_t &= U\, x_t + R\,(a_{t - 1} + [t = 1]\,\mathrm{first}\,\mathbf{1}^\mathsf{T})",
+        r"a_0 &= \mathrm{first}\,\mathbf{1}^\mathsf{T}",
+        r"z_t &= R\, a_{t - 1} + U\, x_t",
         r"\Psi_{z, t} &= (1 - (a_t)^{\odot2}) \odot (V^\mathsf{T}\,\Psi_{q, t} + R^\mathsf{T}\,\Psi_{z, t + 1})",
         r"\frac{\partial E}{\partial U} &= \sum_{t=1}^T\,\Psi_{z, t}\, x_t^\mathsf{T}",
     ):
@@ -199,7 +200,8 @@ def test_a_stopped_recurrence_has_no_product_of_jacobians():
     stopped += "s[t] = tanh(a*x[t] + b*stop_gradient(s[t-1]))\nE = (y - s[T])**2"
     told = derive(Statement(stopped)).explain("b")
     assert "singular value" not in told
-    assert "1 path through the tensors leads from b" in told
+    assert "From the parameter b, one path leads to the loss" in told
+    assert "pass any number of steps" not in derive(Statement(stopped)).markdown(only=("chain",))
 
 
 def test_coupled_samples_have_no_product_of_jacobians():
@@ -235,3 +237,10 @@ def test_sentences_of_steps_are_true(lag):
 def test_a_number_of_steps_is_asked_for():
     with pytest.raises(SpecError, match=r"give T a number, such as size T = 5"):
         derive(Statement(ELMAN)).markdown(numbers="seed:1")
+
+
+def test_numbers_put_in_are_those_that_a_recurrence_begins_with():
+    text = ELMAN.replace("T,", "T = 3,", 1).replace("V[k, h], first[h]", "V[k, h], first[h] = 0.5")
+    told = derive(Statement(text)).explain("R[2,1]")
+    assert "Ψ_z12 a_01 + Ψ_z22 a_11" in told
+    assert re.search(r"^  1 +\S+ +0\.5 ", told, re.MULTILINE)

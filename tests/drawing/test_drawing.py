@@ -16,6 +16,7 @@ from itertools import combinations, pairwise, product
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from helpers import axis, closed, define, dense, squares
 from networks import NETWORKS, random_network
 from sympy import Expr, Indexed, Integer, Symbol
@@ -32,6 +33,7 @@ from derive.drawing.reach import holds
 from derive.drawing.scene import WIDEST, Card, Circle, Frame, Label, Stroke, pieces
 from derive.drawing.svg import DARK, LIGHT, svg
 from derive.drawing.tikz import COLOURS, tikz
+from derive.drawing.unrolled import unrolled
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS
 from derive.paper.text import text
@@ -99,6 +101,15 @@ def at_random(seed: int) -> Derivation:
     return derive(random_network(seed))
 
 
+#: Recurrences whose steps are drawn: states together, blocked sides, layers, both directions, two steps back.
+STEPS = ("lstm", "gru", "stacked_recurrence", "bidirectional", "second_order_lag")
+
+
+@cache
+def of_example(name: str) -> Derivation:
+    return derive(Statement.from_file(ROOT / "examples" / f"{name}.eq"))
+
+
 def drawn(derivation: Derivation, weight: str | None = None) -> Drawing:
     return draw(derivation, read_highlight(weight, derivation.forward) if weight else None)
 
@@ -116,6 +127,7 @@ SPREAD: dict[str, tuple[Callable[[], Derivation], str | int | None]] = {
     **{f"{name}, last": (partial(by_hand, name, NOTED[n % 3]), -1) for n, name in enumerate(NETWORKS)},
     **{f"random {seed}": (partial(at_random, seed), None) for seed in range(12)},
     **{f"random {seed}, first": (partial(at_random, seed), 0) for seed in range(12)},
+    **{f"steps of {name}": (partial(of_example, name), "steps") for name in STEPS},
 }
 
 
@@ -123,6 +135,10 @@ SPREAD: dict[str, tuple[Callable[[], Derivation], str | int | None]] = {
 def one(name: str) -> Drawing:
     """A drawing of the spread; a number stands for an entry of that parameter."""
     derived, weight = SPREAD[name]
+    if weight == "steps":
+        steps = unrolled(derived())
+        assert steps is not None
+        return steps
     if isinstance(weight, int):
         return draw(derived(), first_entry(derived().forward.parameters[weight]))
     return drawn(derived(), weight)
@@ -537,6 +553,14 @@ def test_no_line_crosses_a_label_or_a_unit(name: str) -> None:
                 assert (x - circle.x) ** 2 + (y - circle.y) ** 2 > (circle.radius - 0.02) ** 2
             for left, top, right, bottom in cards:
                 assert not (left + 0.1 < x < right - 0.1 and top + 0.1 < y < bottom - 0.1), stroke
+
+
+def test_every_arrow_between_three_steps_is_there() -> None:
+    """Those of two steps back lead from the first to the last, and to and from dots."""
+    parts = one("steps of second_order_lag").parts
+    between = [stroke for stroke in parts.strokes if stroke.reads == ("s", "z")]
+    assert sum(label.runs == ("...",) for label in parts.labels) == 4
+    assert len(between) == 2 + 1 + 4  # from one step to the next, past a step, and those with dots
 
 
 @pytest.mark.parametrize("name", SPREAD)

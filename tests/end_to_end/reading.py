@@ -24,7 +24,7 @@ import latex_reader as lr
 import numpy as np
 from forward_values import Values, length
 from latex_reader import Equation, Symbol, Unreadable
-from sympy import Integer, erf, pi
+from sympy import Float, Indexed, Integer, erf, pi
 from test_reading_back import (
     RATE,
     RATES,
@@ -55,6 +55,7 @@ from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import kept
 from derive.calculus.recurrence import recurrences
+from derive.calculus.unrolled import is_ordered
 from derive.paper.characters import LETTERS
 from derive.paper.latex import latex
 from derive.paper.notation import NOTATIONS, Notation
@@ -267,8 +268,8 @@ class World:
     def steps(self, name: str) -> int | None:
         """Where a tensor has the axis of the steps of a recurrence, if it has it once."""
         forward = self.of.forward
-        ordered = {r.axis for r in recurrences(forward.equations)}
-        found = [n for n, axis in enumerate(forward.tensors[name].axes) if axis in ordered]
+        ordered = [r.axis for r in recurrences(forward.equations)]
+        found = [n for n, axis in enumerate(forward.tensors[name].axes) if is_ordered(axis, ordered)]
         return found[0] if len(found) == 1 else None
 
 
@@ -518,7 +519,27 @@ class PassReading(Reading):
         try:
             return complex(self.array(meaning.name, meaning)[self.position(tree, meaning, env)])
         except Outside:
-            return 0
+            return self._begun(tree, meaning, env)
+
+    def _begun(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Value:
+        """What a recurrence begins with, if the entry is there; otherwise 0."""
+        units = [i if isinstance(i, int) else self._index(i, env) for i in self.placed(tree, meaning)]
+        return self._beginning(meaning.name, [*units, *(n + 1 for n in self._samples(tree, meaning, env))])
+
+    def _beginning(self, name: str, places: list[int]) -> complex:
+        """What an entry outside a tensor is."""
+        for beginning in self.world.of.forward.beginnings:
+            if beginning.tensor == name and places[beginning.position] == beginning.place:
+                others = [Integer(n) for at, n in enumerate(places) if at != beginning.position]
+                value = beginning.value.xreplace(dict(zip(beginning.indices, others, strict=False)))
+                return complex(value.xreplace({entry: self._entry_value(entry) for entry in value.atoms(Indexed)}))
+        return 0
+
+    def _entry_value(self, entry: Indexed) -> Float:
+        """The value of an entry whose indices are numbers."""
+        axes = self.names.tensors[entry.base.label.name].axes
+        place = tuple(int(i) - a.start for i, a in zip(entry.indices, axes, strict=True))
+        return Float(float(np.real(self.world.values[entry.base.label.name][place])), 17)
 
     def _whole(self, tree: Symbol, meaning: Meaning, env: Mapping[str, Any]) -> Any:
         """A symbol in a matrix equation: an array of rows and columns, or a number."""
@@ -559,6 +580,11 @@ class PassReading(Reading):
         start = self.names.tensors[meaning.name].axes[axis].start
         inside = start <= number < start + data.shape[axis]
         data = np.take(data, number - start if inside else 0, axis=axis) * inside
+        if not inside:
+            for place in np.ndindex(data.shape):
+                own = [a.start for n, a in enumerate(self.names.tensors[meaning.name].axes) if n != axis]
+                others = [n + first for n, first in zip(place, own, strict=True)]
+                data[place] = self._beginning(meaning.name, [*others[:axis], number, *others[axis:]]).real
         axes = [a for n, a in enumerate(self.names.tensors[meaning.name].axes) if n != axis]
         if data.ndim == 1:
             data = data[None, :] if axes[0].sample else data[:, None]
@@ -844,7 +870,7 @@ def check_document(document: str, program: Program, forward: ForwardPass, notati
         rows = table(document)
     names = _read_names(rows, tensors, notation, letters)
     with lr.arrays_called(letters, partial(_is_label, tensors)):
-        outside = OUTSIDE in " ".join(document.split())
+        outside = OUTSIDE[:-1] in " ".join(document.split())
         return _checked(lr.equations(document), program, forward, names, seed, outside)
 
 

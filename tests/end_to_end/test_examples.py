@@ -45,10 +45,10 @@ def module(name: str) -> Any:
 def rows(tensor: Tensor, stored: Array) -> Array:
     """An array of the module with samples as rows, and with the axes of its tensor."""
     by_sample = any(axis.sample for axis in tensor.axes)
-    if by_sample and len(tensor.axes) < 3:
-        stored = np.moveaxis(stored, -1, 0)
     named = zip(tensor.stored_axes, stored.shape, strict=False)
     sides = shape_of(tensor, {str(axis.extent): side for axis, side in named if axis.extent.is_Symbol} | {"m": SAMPLES})
+    if by_sample and len(tensor.axes) < 3:
+        stored = np.moveaxis(stored, -1, 0)
     return np.reshape(stored, (sides[-1], *sides[:-1]) if by_sample else sides)
 
 

@@ -36,7 +36,7 @@ def test_five_computations_agree_with_autograd(name, steps):
 LAYERS = {
     "elman": ("RNN", "W", "U", ("b",), ()),
     "lstm": ("LSTM", "W", "U", ("b",), ()),
-    "gru_reset_after": ("GRU", ("Wr", "Wu", "W"), ("Ur", "Uu", "U"), ("br", "bu", "b"), ("d",)),
+    "gru_reset_after": ("GRU", ("W_r", "W_u", "W"), ("U_r", "U_u", "U"), ("b_r", "b_u", "b"), ("d",)),
 }
 
 
@@ -81,12 +81,13 @@ def test_gradients_are_those_of_pytorch(name):
     assert off(stacked(states), layer.weight_hh_l0.grad.numpy()) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag", "stacked_recurrence"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag", "stacked_recurrence", "character_lstm"])
 @pytest.mark.parametrize("cut", [1, 4])
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(3)
 def test_a_stream_predicts_what_the_whole_sequence_does(name, cut):
     trainer = load(derived(name).numpy()).Trainer(seed=0)
     x, state, found = np.random.default_rng(0).normal(size=(3, 9, 2)), None, []
+    x = x[..., 0].astype(int) % 7 + 1 if name == "character_lstm" else x
     for start in range(0, 9, cut):
         outputs, state = trainer.stream(x[:, start : start + cut], state)
         found.append(outputs)
@@ -103,31 +104,78 @@ def test_what_reads_later_steps_has_no_stream():
         load(derived("bidirectional").numpy()).Trainer(seed=0).stream(np.zeros((1, 2, 2)))
 
 
-@pytest.mark.parametrize(
-    ("line", "streams"),
-    [
-        ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + delta(t, 3) * g[i])", True),
-        ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] / T)", False),
-        ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + x[T, i])", False),
-    ],
-)
-def test_a_stream_counts_its_steps_or_is_not_offered(line, streams):
+#: What a text of a recurrence states besides its data, and whether its steps can be predicted one after the other.
+STREAMS = {
+    "the number of a step": ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + delta(t, 3) * g[i])", True),
+    "the number of steps": ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] / T)", False),
+    "the last step": ("s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + x[T, i])", False),
+    "the last step, through another tensor": (
+        "q[t, i] = tanh(x[t, i] + g[i] * q[t - 1, i])\nl[i] = q[T, i]\ns[t, i] = q[t, i] * l[i]",
+        False,
+    ),
+    "a parameter of each step": ("parameter P[T]\ns[t, i] = tanh(x[t, i] + g[i] * P[t] * s[t - 1, i])", False),
+    "a later step": ("q[t, i] = tanh(x[t, i] + g[i] * q[t - 1, i])\ns[t in T, i] = q[t, i] + x[t + 1, i]", False),
+    "earlier steps outside the recurrence, and the number of a step": (
+        """q[0, i] = g[i]
+        q[t, i] = tanh(x[t, i] * x[t - 1, i] + g[i] * q[t - 1, i])
+        r[t, i] = q[t, i] - q[t - 2, i] + g[i] * x[t - 1, i] + delta(t, 2) * g[i]
+        s[t, i] = r[t, i] * r[t - 1, i] * q[t - 1, i]""",
+        True,
+    ),
+    "an earlier step of another recurrence": (
+        "q[t, i] = tanh(x[t, i] + g[i] * q[t - 1, i])\ns[t, i] = tanh(q[t - 2, i] + g[i] * s[t - 1, i])",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_keeps_earlier_steps_or_is_not_offered(name):
+    lines, streams = STREAMS[name]
     text = f"""
     size T, n = 2
     input x[T, n]
     target y[T, n]
-    recurrent s[T, n]
+    recurrent s[T, n]{", q[T, n]" if "q[" in lines else ""}
     parameter g[n] = 0.5
-    s[0, i] = g[i]
-    {line}
+    {lines}
     E = mean((y[t, i] - s[t, i])**2, t, i)
     """
     module = load(derive(Statement(text)).numpy("core"))
     assert hasattr(module, "stream") is streams
     if streams:
-        x, state, own = np.random.default_rng(0).normal(size=(3, 7, 2)), {}, module.initial_parameters(0)
-        found = [module.stream(own, part, state) for part in np.split(x, [2, 5], axis=1)]
+        x, state, own = np.random.default_rng(0).normal(size=(3, 9, 2)), {}, module.initial_parameters(0)
+        found = [module.stream(own, part, state) for part in np.split(x, [1, 2, 3, 5], axis=1)]
         assert off(np.concatenate(found, axis=1), module.forward(own, x, {})) < 1e-14
+
+
+def test_a_stream_writes_text():
+    """The example of characters learns a text, scores it, and writes it from its own predictions."""
+    text = (ROOT / "examples" / "character_lstm.eq").read_text(encoding="utf-8").replace("h = 5", "h = 8")
+    trainer = load(derive(Statement(text, optimizer="adam")).numpy()).Trainer(seed=0)
+    letters = sorted("helo wr")
+    codes = np.array([letters.index(letter) + 1 for letter in "hello wor" * 8])
+    X, Y = (np.stack([codes[i + k : i + k + 18] for i in range(0, 50, 7)]) for k in (0, 1))
+    trainer.fit(X, Y, epochs=80, learning_rate=0.05)
+    assert trainer.score(X, Y) > 0.9
+    written, state = "h", None
+    for _ in range(17):
+        p, state = trainer.stream([[letters.index(written[-1]) + 1]], state)
+        written += letters[int(p[0, -1].argmax())]
+    assert written == "hello worhello wor"
+
+
+def test_chunks_with_the_state_as_an_input_are_the_whole_sequence():
+    """The gradients of a chunk take the state for a constant; without it they would be those of another beginning."""
+    text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
+    text = text.replace("x[T, n]\n", "x[T, n], before[h]\n", 1).replace(", first[h] = 0", "").replace("first", "before")
+    trainer = load(derive(Statement(text)).numpy()).Trainer(seed=0)
+    x, state, found = np.random.default_rng(0).normal(size=(3, 9, 2)), np.zeros((3, 5)), []
+    whole = trainer.compute("s", {"x": x, "before": state})
+    for part in np.split(x, [2, 5], axis=1):
+        found.append(trainer.compute("s", {"x": part, "before": state}))
+        state = found[-1][:, -1]
+    assert off(np.concatenate(found, axis=1), whole) < 1e-14
 
 
 def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
@@ -145,7 +193,11 @@ def test_the_length_of_the_code_does_not_depend_on_the_number_of_steps():
     ("change", "message"),
     [
         (("recurrent s[T, h]\n", ""), r"s is stated at a place, which needs a line recurrent s\[...\] before"),
-        (("s[t - 1, r]", "s[t, r]"), "the equation of z reads s, which reads z: equations that read each other in a"),
+        (
+            ("s[t - 1, r]", "s[t, r]"),
+            r"line 10, column 53: the equation of z reads s, which reads z \(line 11, column 16\): equations that",
+        ),
+        (("tanh(z[t, i])", "stop_gradient(s[t, i]) * z[t, i]"), "line 11, column 25: the equation of s reads s itself"),
         (("s[t - 1, r], r)", "s[t - 1, r], r) + s[t + 1, i]"), "equations that read each other in a circle"),
         (("s[t - 1, r]", "s[2*t - 1, r]"), "equations that read each other in a circle"),
         (("s[0, i]", "s[1, i]"), "what s begins with is stated at 1, which is a place of s"),
@@ -166,6 +218,45 @@ def test_messages(change, message):
     text = (ROOT / "examples" / "elman.eq").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         derive(Statement(text.replace(*change)))
+
+
+def test_beginnings_are_written_as_the_author_states_them():
+    """Also two steps back, where the number of steps is a name, and what is read beside an entry otherwise."""
+    text = """
+    size T, n = 2
+    input x[T, n], h[n]
+    target y[T, n]
+    recurrent s[T, n]
+    parameter g[n]
+    s[0, i] = h[i]
+    s[-1, i] = g[i] / 2
+    s[t, i] = tanh(x[t, i] + g[i] * s[t - 1, i] + delta(t, 2) * s[t - 2, i])
+    E = mean((y[t, i] - s[t, i])**2, t, i)
+    """
+    derivation = derive(Statement(text))
+    written = derivation.equations()
+    assert "s[0, i] = h[i]\ns[-1, i] = g[i] / 2\n" in written
+    again = derive(Statement(written))
+    assert again.equations() == written and again.numpy("core") == derivation.numpy("core")
+    assert r"s_{0i} &= h_i" in derivation.markdown(only=("forward",))
+
+
+def test_a_circle_in_a_block_has_the_names_and_the_places_of_the_block():
+    text = """size T, n = 2
+input x[T, n]
+target y[T, n]
+block cell(x, T, n)
+  recurrent s[T, n]
+  parameter g[n]
+  z[t, i] = x[t, i] + g[i] * s[t, i]
+  s[t, i] = tanh(z[t, i])
+end
+a = cell(x, T, n)
+E = mean((y[t, i] - a[t, i])**2, t, i)"""
+    with pytest.raises(
+        ValueError, match=r"line 7, column 30: the equation of z reads s, which reads z \(line 8, column 18\)"
+    ):
+        Statement(text)
 
 
 def test_sequences_of_different_lengths_by_a_mask():

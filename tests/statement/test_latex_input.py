@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+from conftest import ROOT
 from helpers import given_and_learned, index_form, interpreted, off, real
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,6 +29,35 @@ def forward_part(document: str) -> str:
     """The forward equations of a document, for one sample or for coupled ones."""
     begin = re.search("For one sample, the network computes|so all are written for a batch", document)
     return document[: document.find("For a batch, $m$")].partition("Written out")[0] if begin else document
+
+
+def test_documents_of_a_recurrence_with_a_beginning_are_read():
+    derivation = derive(Statement.from_file(ROOT / "examples" / "linear_recurrence.eq"))
+    stated = derivation.equations().splitlines()
+    declared = [line for line in stated if line.startswith(("size", "input", "target", "parameter", "recurrent"))]
+    document = derivation.latex(only=("forward",)).partition("For the $")[0]
+    assert r"s_{0i} &= \mathrm{first}_{i}" in document and "[t = 1]" not in document
+    read = derive(Statement.from_latex(forward_part(document), "\n".join(declared)))
+    with_beginning = [line for line in stated if line.startswith("s[")]
+    assert "s[0, i] = first[i]" in with_beginning
+    assert with_beginning == [line for line in read.equations().splitlines() if line.startswith("s[")]
+
+
+def test_iversons_bracket_is_read():
+    text = r"h_{ti} = a_i x_{ti} [t = 2], \qquad E = \sum_{t=1}^T \sum_i (y_{ti} - h_{ti})^2"
+    read = Statement.from_latex(text, "size T = 3\ninput x[T, 2]\ntarget y[T, 2]\nparameter a[2]")
+    assert "delta(2, t)" in derive(read).equations()
+
+
+def test_documents_print_ranges_that_an_equation_does_not_tell():
+    derivation = derive(Statement.from_file(ROOT / "examples" / "max_pooling.eq"))
+    stated = derivation.equations().splitlines()
+    declared = [line for line in stated if line.startswith(("size", "input", "target", "parameter"))]
+    document = derivation.latex(only=("forward",)).partition("For the $")[0]
+    assert r", \quad t = 1, \dots, 9" in document
+    read = derive(Statement.from_latex(forward_part(document), "\n".join(declared)))
+    with_index = [line for line in stated if line.startswith("o[")]
+    assert with_index and with_index == [line for line in read.equations().splitlines() if line.startswith("o[")]
 
 
 def gradients(forward: ForwardPass, values, sizes):

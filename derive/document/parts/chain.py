@@ -33,8 +33,9 @@ from derive.calculus.scalar_chains import ScalarChain, scalar_chains, telling_en
 from derive.calculus.stepwise import InOrder, derivative_by_hand, factored
 from derive.document.blocks import BREAK, Block, Display, Item, Part, Text, boxes_in, listed, say, spelled
 from derive.document.chain_rows import ChainRows
-from derive.document.parts.forward import OUTSIDE
-from derive.document.through_steps import counted, folded, from_step_to_step
+from derive.document.parts.forward import outside
+from derive.document.step_to_step import from_step_to_step
+from derive.document.through_steps import counted, folded
 from derive.document.view import LINE, View, bound_in, couples
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.page import Page
@@ -136,7 +137,7 @@ def _locals(view: View) -> list[Block]:
 def _outside(view: View) -> str:
     """Say what is read outside a tensor, unless the forward pass has said it."""
     here = view.reads_outside("factor", "gradient") and not view.reads_outside("forward", "error")
-    return f" {OUTSIDE}" * here
+    return f" {outside(view)}" * here
 
 
 def bracket(view: View, items: Sequence[Item]) -> Text:

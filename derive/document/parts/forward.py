@@ -46,7 +46,8 @@ def forward(view: View) -> Part:
     if view.coupled or not (view.sampled or again):
         indexed = tuple(view.entries(s, view.batch, not again) for s in view.batch.stage("forward", "error"))
         combined = "Some of the equations combine samples, so all are written for a batch:"
-        blocks += [say(combined if view.coupled else "The network computes"), Display(indexed)]
+        begun = view.begun(replace(view.batch_page, batch=False), batch=True)
+        blocks += [say(combined if view.coupled else "The network computes"), Display((*begun, *indexed))]
         blocks += [*_outside(view), *_parts(view)]
         blocks += _for_a_batch(view) if again else []
     else:
@@ -93,7 +94,12 @@ OUTSIDE = "What an index reads outside the range of a tensor is 0."
 
 
 def _outside(view: View) -> list[Block]:
-    return [Text((OUTSIDE,))] if view.reads_outside("forward", "error") else []
+    return [Text((outside(view),))] if view.reads_outside("forward", "error") else []
+
+
+def outside(view: View) -> str:
+    """Say what is read outside the range of a tensor."""
+    return f"{OUTSIDE[:-1]}, unless an equation states it." if view.beginnings else OUTSIDE
 
 
 def _parts(view: View) -> list[Block]:
@@ -268,7 +274,8 @@ def _for_a_batch(view: View) -> list[Block]:
     if not in_matrices:
         samples = f"For the {{}} samples of a batch, with the sample as an upper index{beside}:"
         said = say(samples, view.page.entry(SAMPLES)) if view.sampled else say("The network computes")
-    blocks: list[Block] = [said, view.batched(*stages)]
+    begun = view.begun(replace(view.batch_page, batch=False), batch=True) if view.brief else []
+    blocks: list[Block] = [said, Display((*begun, *view.batched(*stages).items))]
     if together:
         arrays = [*([] if view.coupled else _outside(view)), *_arrays(view)] if view.brief else []
         return [*blocks, *arrays, *signs(view, view.batch.stage("forward", "error"))]
@@ -425,7 +432,7 @@ def _at(statement: ArrayAssign, chosen: tuple[Expr, ...]) -> Expr:
 def written_out(page: Page, value: Expr, most: int) -> list[Box]:
     """A formula with its sums written out, the middle of a long sum as dots."""
     terms: list[tuple[bool, Box]] = []
-    for term in reading_order(Add.make_args(value)):
+    for term in reading_order(Add.make_args(page.with_beginnings(value))):
         negative = subtracted(term) and not isinstance(term, Add)
         terms += [(negative, box) for box in _terms(page, -term if negative else term, most)]
     return page.signed(terms)

@@ -12,7 +12,7 @@ from derive.calculus.index import SAMPLES
 from derive.calculus.roles import Role
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Reference, Text, say
-from derive.document.parts.forward import OUTSIDE, divides_by_samples
+from derive.document.parts.forward import divides_by_samples, outside
 from derive.document.parts.pattern import ranged, recurring, transposed
 from derive.document.recursion import Layered
 from derive.document.step_arrays import step_by_step
@@ -57,7 +57,7 @@ def matrices(view: View) -> Part:
 def _outside(view: View) -> list[Block]:
     """What is read outside a tensor, unless the forward pass has said it."""
     here = view.reads_outside("factor", "gradient") and not view.reads_outside("forward", "error")
-    return [Text((OUTSIDE,))] if here and view.brief else []
+    return [Text((outside(view),))] if here and view.brief else []
 
 
 def _derived(view: View) -> list[Block]:

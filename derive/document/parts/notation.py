@@ -65,6 +65,8 @@ def _shapes(view: View) -> Text:
         words = "A shape is the number of entries along each axis, in the order of the indices. The axis of the {} "
         words += "samples is the last; its index is written above. An array of two axes is a matrix of rows and columns"
         words += "{}."
+        sampled = any(len(t.axes) > 2 and t.samples_first and t.axes[-1].sample for t in view.batch.tensors.values())
+        words += " In the code, the samples are the first axis of arrays with three or more." * sampled
     return say(words, view.page.entry(SAMPLES), _of_one_sample(view))
 
 

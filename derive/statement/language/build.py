@@ -9,6 +9,7 @@ from sympy import Expr, Symbol
 
 from derive.calculus.functions import STOP, X, elementwise
 from derive.calculus.index import Index
+from derive.calculus.recurrence import CircleError
 from derive.learning.descent import names_taken
 from derive.statement.language.blocks import MAX_STEPS, Expansion, Frame, LinesReader, Loader, read_text_lines
 from derive.statement.language.declare import Declarations
@@ -23,7 +24,7 @@ from derive.statement.language.meanings import (
     Variable,
     described,
 )
-from derive.statement.language.syntax import Call, Name, Node, Over
+from derive.statement.language.syntax import Call, Name, Node, Over, Read, nodes
 from derive.statement.quantities import Entries, Size
 from derive.statement.specification import LEARNING, Learning
 from derive.text.errors import SpecError, StatementError
@@ -112,12 +113,38 @@ class TextReader(Declarations):
             except StatementError as problem:
                 self._say(line.place, str(problem))
                 self._unsound(line)
+        if not self.problems:
+            self._check_order(statement)
         if self.layer and not self.alone and not self.problems:
             self._give_last(statement)
         elif not self.complete and not self.problems:
             self._say(Place(1, 1), "the text has no equation: state at least what learning makes small")
         if self.problems:
             raise TextError(self.text, self.problems, self.source, self.declarations)
+
+    def _check_order(self, statement: StatementBuilder) -> None:
+        """Say where equations that read each other in a circle do so."""
+        try:
+            statement.check_order()
+        except CircleError as circle:
+            lines = {frame.names.get(x.name.name) for x, frame in self.expansion.steps if isinstance(x, Stated)}
+            names = [name for name in circle.names if name in lines]  # what is stopped has no line of its own
+            found = [self._read_at(*pair) for pair in zip(names, (*names[1:], *names[:1]), strict=True)]
+            *read, first = (name for name, _ in found)
+            place, *others = (place for _, place in found)
+            places = [f" (line {p.line}, column {p.column})" if p else "" for p in others]
+            self._say(place or Place(1, 1), CircleError((first, *read)).said(places))
+
+    def _read_at(self, stated: str, read: str) -> tuple[str, Place | None]:
+        """What the equation of a tensor calls another one that it reads, and where; no place if it has no name."""
+        for line, frame in self.expansion.steps:
+            if isinstance(line, Stated) and frame.names.get(line.name.name) == stated:
+                self.frame = frame
+                for node in (n for n in nodes(line.formula) if isinstance(n, Read | Name)):
+                    value = self.value(node.name)
+                    if isinstance(value, Entries) and value.name == read:
+                        return node.name, frame.located(node.place, "")[0]
+        return read, None
 
     def _unsound(self, line: Any) -> None:
         if isinstance(line, Declaration):

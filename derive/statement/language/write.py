@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -31,11 +32,12 @@ from sympy import (
 )
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
+from derive.calculus.beginnings import Beginning, all_joined, are_covered
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Largest, Selected, Smallest
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import STOP, Elementwise
-from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor
+from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, read_alone
 from derive.calculus.products import ProductOver
 from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
 from derive.calculus.reading_order import reading_order, subtracted
@@ -66,6 +68,8 @@ class _Writer:
         #: The penalty and its strengths are those of options, which state them where the text is read.
         penalised = (specification.l1 or specification.l2) and _is_by_option(forward)
         self.by_option = {PENALTY.name, L1.name, L2.name} if penalised else set[str]()
+        covered = (are_covered(e.expression, forward.beginnings) for e in forward.equations)
+        self.beginnings = forward.beginnings if all(covered) else ()
         self.functions: dict[Any, str] = {}
         self.called: dict[Any, str] = {}
         self.sizes: dict[tuple[Axis, str], str] = {}
@@ -89,7 +93,7 @@ class _Writer:
     def text(self) -> str:
         """All lines."""
         stated = [e for e in self.forward.equations[:-1] if e.target.name not in self.by_option]
-        equations = [self._equation(e) for e in stated]
+        equations = [*map(self._begin, self.beginnings), *map(self._equation, stated)]
         equations += [] if self.forward.upstream else [self._error(self.forward.error)]
         groups = [self._options(), self._declarations(), [*self.functions.values()], equations, self._ends()]
         return "\n\n".join("\n".join(group) for group in groups if group) + "\n"
@@ -182,7 +186,16 @@ class _Writer:
 
     # Equations.
 
-    def _equation(self, equation: Equation) -> str:
+    def _begin(self, beginning: Beginning) -> str:
+        """What a recurrence begins with."""
+        hidden = next((i for i in beginning.indices if i.axis.sample), None)
+        formula = _Formula(self, beginning.indices, beginning.value, hidden)
+        left = [formula.letters[i] for i in beginning.indices if i != hidden]
+        left.insert(beginning.position, formula.write(beginning.place))
+        return f"{self.name(beginning.tensor)}[{', '.join(left)}] = {formula.write(beginning.value)}"
+
+    def _equation(self, stated: Equation) -> str:
+        equation = replace(stated, expression=all_joined(stated.expression, self.beginnings))
         own = next((i for i in equation.indices if i.axis.sample), None)
         implicit = own is not None and _reads_only(equation.expression, own)
         hidden = own if implicit else None
@@ -194,7 +207,8 @@ class _Writer:
     def _error(self, equation: Equation) -> str:
         """The error: of each term that is the mean over the samples, what is averaged."""
         text = ""
-        whole = equation.expression.xreplace({PENALTY[()]: Integer(0)}) if self.by_option else equation.expression
+        stated = all_joined(equation.expression, self.beginnings)
+        whole = stated.xreplace({PENALTY[()]: Integer(0)}) if self.by_option else stated
         for term in reading_order(Add.make_args(whole)):
             what, hidden = self._averaged(*term.as_independent(Sum, as_Add=False)) or (term, None)
             less = subtracted(what)
@@ -245,7 +259,7 @@ class _Formula:
     def __init__(self, writer: _Writer, indices: Iterable[Index], right: Expr, hidden: Index | None) -> None:
         self.writer, self.hidden = writer, hidden
         self.letters: dict[Index, str] = {}
-        self.plain = _plain(right, writer.forward.tensors)
+        self.plain = read_alone(right, writer.forward.tensors)
         for index in indices:
             if index != hidden:
                 self.letters[index] = self._letter(index)
@@ -431,17 +445,6 @@ _WRITTEN: Mapping[Any, Callable[[_Formula, Any], tuple[str, int]]] = {
 
 
 _REDUCED = {Sum: "sum", _Mean: "mean", ProductOver: "prod", Largest: "max", Smallest: "min"}
-
-
-def _plain(right: Expr, tensors: Mapping[str, Tensor]) -> set[Index]:
-    """The indices that are read alone, and then always along their whole axis, so that their size need not be said."""
-    pairs = [
-        (index, axis)
-        for entry in right.atoms(Indexed)
-        for index, axis in zip(entry.indices, tensors[entry.base.label.name].axes, strict=True)
-        if isinstance(index, Index)
-    ]
-    return {index for index, _ in pairs} - {index for index, axis in pairs if index.axis != axis}
 
 
 def _number(value: Fraction) -> str:

@@ -205,6 +205,8 @@ def _range(part: Sequence[Token]) -> list[Token]:
     for begin in (["LETTER", "EQ", "NUMBER", "COMMA", "DOTS"], ["LETTER", "EQ", *["NUMBER", "COMMA"] * 2, "DOTS"]):
         if kinds[: len(begin)] == begin and inner[2] == "1":
             return [inner[0], *(t for t in inner[len(begin) :] if t.type != "COMMA")]
+    if kinds == ["LETTER", "EQ", "NUMBER", "COMMA", "NUMBER"] and [inner[2], inner[4]] == ["1", "2"]:
+        return [inner[0], inner[4]]
     return []
 
 

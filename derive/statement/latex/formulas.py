@@ -327,6 +327,12 @@ class Formulas(Reductions):
         return self._symbol(named, scope)
 
     def _inside(self, node: Any, scope: Scope) -> Node:
+        """What is in brackets; ``[t = 1]`` is Iverson's bracket, which is 1 where the indices are equal."""
+        (inner, *others) = node.children[1].children
+        equal = isinstance(inner, Tree) and inner.data == "relation" and [*map(str, inner.children[1::2])] == ["="]
+        if equal and not others and str(node.children[0]) == "[":
+            left, right = (self.formula(side, scope) for side in inner.children[::2])
+            return Call("delta", (left, right), (), place_of(first(node)))
         return self.formula(node.children[1], scope)
 
     def _list(self, node: Any, scope: Scope) -> Node:

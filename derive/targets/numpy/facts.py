@@ -35,8 +35,10 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
     """Return the context of the templates of the trainer, in addition to the ``context`` of the equations."""
     data: Data = context["data"]
     training, coupled = (_coupled(one) for one in (program, program.predicting))
+    classes = [class_axis(program.prediction, target) for target in data.targets]
     return {
-        "targets": "classes" if any(_are_classes(program.prediction, t) for t in data.targets) else data.kind,
+        "targets": "classes" if any(classes) else data.kind,
+        "class_axis": next((f", axis={n}" for n in classes if n not in (None, 1)), ""),
         **_types(data, data.is_plain),
         "simple": data.is_plain and len(program.outputs) == 1 and not coupled,
         **_predicted(data, _score(network)[0]),
@@ -163,8 +165,8 @@ def _predicted(data: Data, measure: str) -> dict[str, Any]:
     if lacking:
         why = f"there {lacking}"
         no_score = f"{why}, so predictions have no score: use error, which is the loss"
-    elif not measure and not _are_comparable(prediction, targets[0], data.kind):
-        why, no_score = "outputs and targets have different shapes", _no_score(prediction.name, targets[0].name)
+    elif not measure:
+        why, no_score = _not_comparable(prediction, targets[0], data.kind)
     return {
         "units": units,
         "predict_lines": tuple(_wrapped(said)),
@@ -200,29 +202,43 @@ def _predict_code(data: Data) -> dict[str, Any]:
     }
 
 
-def _are_comparable(prediction: Tensor, target: Tensor, kind: str) -> bool:
-    """Whether a score compares them: as numbers, or the largest output of a sample with its class."""
-    if not all(any(axis.sample for axis in tensor.axes) for tensor in (prediction, target)):
-        return False
-    if target.places is not None:
-        return _are_classes(prediction, target)
-    return _units(prediction) == _units(target) and (kind == "real" or len(prediction.axes) < 3)
+def _not_comparable(prediction: Tensor, target: Tensor, kind: str) -> tuple[str, str]:
+    """Why a score compares neither numbers nor the largest output with its class, in short and as a message."""
+    if target.places is not None and class_axis(prediction, target) is None:
+        return (
+            "outputs and classes do not match",
+            f"score needs an output for each value of {target.name}, and {prediction.name} has others: "
+            "use error, which is the loss",
+        )
+    sampled = all(any(axis.sample for axis in tensor.axes) for tensor in (prediction, target))
+    if target.places is None and not (sampled and _units(prediction) == _units(target)):
+        return (
+            "outputs and targets have different shapes",
+            f"score needs predictions of the shape of the targets, but {prediction.name} has another shape than "
+            f"{target.name}",
+        )
+    if target.places is None and kind != "real" and len(prediction.axes) > 2:
+        axes = len(prediction.axes) - 1
+        return (
+            "targets have several axes",
+            f"score needs targets with one axis, and {target.name} has {axes}: use error, which is the loss",
+        )
+    return "", ""
 
 
-def _are_classes(prediction: Tensor, target: Tensor) -> bool:
-    """Whether the target is the number of a class, and the prediction has an entry for each class."""
-    classes = [axis.extent for axis in prediction.axes if not axis.sample]
-    return target.places is not None and len(target.axes) == 1 and classes == [target.places.extent]
+def class_axis(prediction: Tensor, target: Tensor) -> int | None:
+    """The axis of the classes in a prediction with samples as rows, if the target has a class at each other place."""
+    if target.places is None or not all(any(axis.sample for axis in t.axes) for t in (prediction, target)):
+        return None
+    outputs, places = ([a for a in t.axes if not a.sample] for t in (prediction, target))
+    fits = [n for n, a in enumerate(outputs) if a == target.places and outputs[:n] + outputs[n + 1 :] == places]
+    named = [n for n in fits if outputs[n].name == target.places.name]
+    return next((n + 1 for n in (*named, *fits)), None)
 
 
 def _units(tensor: Tensor) -> Expr:
     """The number of entries of a tensor per sample."""
     return Mul(*(axis.extent for axis in tensor.axes if not axis.sample))
-
-
-def _no_score(prediction: str, target: str) -> str:
-    """Why ``score`` is not available: the prediction does not have the shape of the target."""
-    return f"score needs predictions of the shape of the targets, but {prediction} has another shape than {target}"
 
 
 def _wrapped(sentence: str, indent: int = 8) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sympy import Expr, Symbol
@@ -16,7 +16,8 @@ from derive.arrays.lift import ArrayAssign, formed
 from derive.arrays.lower import lowered, with_two_axes
 from derive.arrays.steps import moved_entries, nameless
 from derive.calculus.index import SAMPLES, Equation, Tensor
-from derive.calculus.recurrence import ordered_axis, recurrences
+from derive.calculus.onward import onward
+from derive.calculus.recurrence import Recurrence, recurrences
 from derive.calculus.roles import Role
 from derive.targets.fold import folded
 from derive.targets.numpy.code import STEP, Code, quoted, together
@@ -113,12 +114,15 @@ class Bodies:
     def _streaming(self) -> Lines:
         """The lines that predict further steps of a recurrence; none if a step depends on later ones, or on all."""
         statements = needed(self.statements.forward, self.program.outputs)
-        axis = ordered_axis([s.equation for s in statements])
-        if axis is None or not axis.extent.is_Symbol:
+        fresh = self.statements.codes.functions.fresh
+        parts = onward([s.equation for s in statements], self.program.tensors, fresh)
+        extents = {part.axis.extent for part in parts or () if isinstance(part, Recurrence)}
+        if parts is None or not all(extent.is_Symbol for extent in extents):
             return ()
+        (extent,) = extents
         begun = f'{DONE} = state.get("steps", 0)'
-        steps = f'state["steps"] = {DONE} + {self.statements.extent(axis.extent)}'
-        return (*folded((begun,), STEP), *self._body(statements, (), (steps,), goes_on=True))
+        steps = f'state["steps"] = {DONE} + {self.statements.extent(extent)}'
+        return (*folded((begun,), STEP), *self._body(statements, (), (steps,), parts=parts))
 
     def _given(self, statement: ArrayAssign) -> Lines:
         """The line that takes the value of a constant from a check of the gradients, which gives it."""
@@ -134,14 +138,15 @@ class Bodies:
         end: Iterable[str],
         averages: str = "",
         held: Iterable[str] = (),
-        goes_on: bool = False,
+        parts: tuple[Equation | Recurrence, ...] | None = None,
     ) -> Lines:
         """The lines that unpack what is read, those of the statements, and the ``end``.
 
         In a prediction, ``averages`` is the dict of the running averages, of which those of ``held`` are read, too.
+        ``parts`` are those of a pass that goes on.
         """
-        alone = averages == "parameters" or goes_on  # there are no values
-        computed = self._computed(statements, alone, goes_on)
+        alone = averages == "parameters" or parts is not None  # there are no values
+        computed = self._computed(statements, alone, parts)
         read = {*reads(statements), *held}
         stored = [self._average(name, averages) for name in self.averages if averages and name in read]
         return folded((*together(stored), *self._unpacked(read, words(computed), values), *computed, *end), STEP)
@@ -152,25 +157,30 @@ class Bodies:
         copied = name in self.program.outputs  # a step changes the average in place
         return self.statements.name(self.program.tensors[name]), f"np.copy({place})" if copied else place
 
-    def _computed(self, statements: Iterable[ArrayAssign], alone: bool = False, goes_on: bool = False) -> list[str]:
+    def _computed(
+        self,
+        statements: Iterable[ArrayAssign],
+        alone: bool = False,
+        parts: tuple[Equation | Recurrence, ...] | None = None,
+    ) -> list[str]:
         """The lines of statements; those of a recurrence are in a loop. Without ``values``, they are ``alone``."""
-        lines, done = list[str](), set[str]()
+        lines = list[str]()
         given = {s.target.name: s for s in statements}
-        together = {name: r for r in recurrences([s.equation for s in given.values()]) for name in r.places}
-        apart = (s.equation.expression for name, s in given.items() if name not in together)
+        goes_on = parts is not None
+        parts = parts or tuple(_grouped(given))
+        apart = (given[part.target.name].equation.expression for part in parts if isinstance(part, Equation))
         reads = Counter(key for value in apart for key in {e.alike for e in moved_entries(value, self.program.tensors)})
         held: dict[Expr, Tensor] = {}
-        for name, statement in given.items():
-            recurrence = together.get(name)
-            if recurrence is None:
+        for part in parts:
+            if isinstance(part, Equation):
+                statement = given[part.target.name]
                 lines += (*self._reading(statement, reads, held), *(() if alone else self._given(statement)))
-            elif name not in done:
-                done |= {*recurrence.places}
-                loop = LoopCode(self.statements, recurrence, given, goes_on, alone)
-                for before in loop.before():
-                    lines += self.lines(before, loop.names)
-                    held[nameless(before.equation.expression, before.equation.indices)] = before.target
-                lines += loop.lines()
+                continue
+            loop = LoopCode(self.statements, part, given, goes_on, alone)
+            for before in loop.before():
+                lines += self.lines(before, loop.names)
+                held[nameless(before.equation.expression, before.equation.indices)] = before.target
+            lines += loop.lines()
         return lines
 
     def _reading(self, statement: ArrayAssign, reads: Counter[Expr], held: dict[Expr, Tensor]) -> Lines:
@@ -250,6 +260,18 @@ class Bodies:
         given = parameter in self.program.inputs
         place = self.statements.name(parameter) if given else self.statements.stored(parameter)
         return f"{name} = {place}.shape[{side}]{less}"
+
+
+def _grouped(given: Mapping[str, ArrayAssign]) -> Iterator[Equation | Recurrence]:
+    """The equations of statements in their order, those of a recurrence where the first of them stands."""
+    equations = [s.equation for s in given.values()]
+    together = {name: r for r in recurrences(equations) for name in r.places}
+    done = set[str]()
+    for equation in equations:
+        name = equation.target.name
+        if name not in done:
+            done |= {*together[name].places} if name in together else {name}
+            yield together.get(name, equation)
 
 
 def dict_code(items: Iterable[tuple[str, object]]) -> str:

@@ -35,15 +35,18 @@ class LoopCode:
     ) -> None:
         self.goes_on, self.alone = goes_on, alone
         self.statements, self.recurrence = statements, recurrence
-        self.numbers = {name: given[name].number for name in recurrence.places}
-        self.is_forward = all(given[name].stage == "forward" for name in recurrence.places)
-        self.tensors: dict[str, Tensor] = {**statements.program.tensors}
+        stated = [e.target for e in recurrence.equations if e.target.name in given]
+        copies = [e.target for e in recurrence.equations if e.target.name not in given]
+        self.numbers = {t.name: given[t.name].number for t in stated}
+        self.numbers |= {t.name: self.numbers[stated[0].name] for t in copies}
+        self.is_forward = all(given[t.name].stage == "forward" for t in stated)
+        self.tensors: dict[str, Tensor] = {**statements.program.tensors, **{t.name: t for t in copies}}
         letters = statements.program.letters.get(recurrence.axis.name or recurrence.axis, ())
         self.step = statements.step_name(next(iter(letters), "t"))
         done = DONE if goes_on else ""
         self.steps: Steps = steps_of(recurrence, self.tensors, self.step, statements.given_name, done)
         self.tensors |= {e.target.name: e.target for e in self.steps.before}
-        own = {e.target.name: e.target.name for e in self.steps.before}
+        own = {t.name: t.name for t in (*copies, *(e.target for e in self.steps.before))}
         self.names = {**statements.codes.tensors, **own}
         slices = {s.name: self.names[s.of.name] for s in self.steps.slices if s.of}
         self.printer = statements.printer({**own, **slices})

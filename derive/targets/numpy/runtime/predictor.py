@@ -103,13 +103,11 @@ class PredictorBase:
         network, after = self.network, dict(state or {})
         network.check_parameters(self.parameters)
         rows = network.inputs_by_rows(self.parameters, X)
-        for name, value in after.items():
-            axis = network.axes.get(network.names.get(name, name), -1)
-            if name != "steps" and axis is not None:
-                count = value.shape[axis]
-                if count != len(rows[0]):
-                    what = f"the state is that of {count} samples"
-                    raise ValueError(f"{what}, and X has {len(rows[0])}")
+        count = network.data.samples(rows)
+        if after.get("samples", count) != count:
+            what = f"the state is that of {after['samples']} samples"
+            raise ValueError(f"{what}, and X has {count}")
+        after["samples"] = count
         found = network.stream(self.parameters, *network.data.turned(rows), after)
         return network.by_sample(network.output, found), after
 
@@ -118,16 +116,19 @@ class PredictorBase:
         chance = self._predict(X)
         return np.hstack([1 - chance, chance]) if chance.shape[1] == 1 else chance
 
-    def _score(self, X: Any, Y: Any) -> float:
-        """The accuracy where targets are classes, otherwise what fits the loss."""
+    def _score(self, X: Any, Y: Any, axis: int = 1) -> float:
+        """The accuracy where targets are classes, otherwise what fits the loss.
+
+        Classes that are numbers have their outputs along an axis.
+        """
         network = self.network
         network.check_parameters(self.parameters)
         *inputs, targets = network.by_rows(self.parameters, X, Y)
         (outputs,) = self._outputs(inputs, (network.output,)).values()
         (target,) = network.data.targets
         if target.places is not None:
-            chosen = outputs.argmax(axis=1) + target.places[1]
-            return float(np.mean(chosen == targets.reshape(-1)))
+            chosen = outputs.argmax(axis=axis) + target.places[1]
+            return float(np.mean(chosen == targets.reshape(chosen.shape)))
         kind = target.kind
         outputs, targets = (a.reshape(len(a), -1) for a in (outputs, targets))
         if network.score[0] == "ordinal":
