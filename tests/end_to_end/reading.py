@@ -219,7 +219,7 @@ class World:
     @property
     def network(self) -> Any:
         """What a reading wants to know of a network: here there is no penalty that is known by its letter."""
-        return SimpleNamespace(l2=0, clip=None, notation=self.notation, layers=())
+        return SimpleNamespace(l1=0, l2=0, clip=None, notation=self.notation, layers=())
 
     widths: tuple[int, ...] = ()
     depth = 0
