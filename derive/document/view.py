@@ -302,7 +302,7 @@ class View:
         page = page.lettered(equation, statement.stage)
         left = page.symbol(statement.target, equation.indices)
         right = [page.rows(equation)] if gives_rows(equation) else page.pieces(equation.expression)
-        if statement.stage == "forward":
+        if statement.stage == "forward" and statement.target.role != Role.AUGMENTED:  # the sums over it tell its range
             known = read_alone(equation.expression, self.batch.tensors)
             unclear = [i for i in equation.indices if not (i in known or i.axis.sample or i.axis.extent == 1)]
             if unclear:
