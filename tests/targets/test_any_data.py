@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -561,3 +562,28 @@ def test_what_is_learned_without_data_is_trained():
     trainer = module.Trainer().fit(epochs=100, learning_rate=0.1)
     assert len(trainer.history) == 100 and np.allclose(trainer.predict(), 2)
     assert np.allclose(module.forward(trainer.parameters), 2)
+
+
+def test_the_entry_of_a_class_at_each_place_is_taken_without_those_of_other_places():
+    """Taking all and then the diagonal needs the square of the memory."""
+    text = """
+    size T = 40, n = 3, v = 5
+    input x[T, n]
+    target y[T] in v
+    parameter W[v, n]
+    z[t, k] = sum(W[k, j]*x[t, j], j)
+    E = mean(logsumexp(z[t, k], k) - z[t, y[t]], t)
+    """
+    d = derive(Statement(text))
+    assert d.check().passed
+    module, draw = load(d.numpy("core")), np.random.default_rng(0)
+    parameters = module.initial_parameters(0)
+    x, y = draw.normal(size=(50, 40, 3)), draw.integers(1, 6, (40, 50))
+    values = {}
+    module.forward(parameters, x, values)
+    tracemalloc.start()
+    try:
+        module.error(parameters, x, y, values)
+        assert tracemalloc.get_traced_memory()[1] < 20 * values["z"].nbytes
+    finally:
+        tracemalloc.stop()

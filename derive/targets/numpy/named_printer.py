@@ -214,9 +214,45 @@ class NamedPrinter:
         return ["".join(names[i] for i in group) for group in groups]
 
     @_code.register
-    def _(self, node: nx.Diagonal) -> Code:
+    def _(self, node: nx.Diagonal) -> Code | tuple[Code, nx.Axes]:
+        if along := self._taken_along(node):
+            return along
         before, after = self._letters(node.own, node.axes)
         return Code(f'np.einsum("{before}->{after}", {self.code(node.of).text})')
+
+    def _taken_along(self, node: nx.Diagonal) -> tuple[Code, nx.Axes] | None:
+        """One entry at each place, chosen along one axis by an array of these places; None if it is another diagonal.
+
+        Taking all entries and then the diagonal needs the square of the memory.
+        """
+        read = node.of
+        if not isinstance(read, nx.Read) or len(read.chosen) != 1 or isinstance(read.tensor, Slice):
+            return None
+        (position,) = (n for n, place in enumerate(read.places) if nx.is_chosen(place))
+        index = read.chosen[read.places[position]]
+        others = tuple(place for place in read.places if isinstance(place, Index))
+        whole = len({*others}) == len(read.places) - 1 == len(read.tensor.stored_axes) - 1
+        if (
+            not whole
+            or not {*index.axes} <= {*others}
+            or any(
+                place.axis != axis
+                for place, axis in zip(read.places, read.tensor.stored_axes, strict=True)
+                if isinstance(place, Index)
+            )
+        ):
+            return None
+        marks = [":" if i in index.axes else "None" for i in others]
+        marks.insert(position, "None")
+        code = _turned(*self.natural(index), tuple(i for i in others if i in index.axes))
+        axis = read.tensor.stored_axes[position]
+        start = f" - {axis.start}" if axis.start else ""
+        name = self.names[read.tensor.name]
+        taken = f"np.take_along_axis({name}, ({code.at(SUM)}{start})[{', '.join(marks)}], axis={position})"
+        last = ["0" if n == position else ":" for n in range(len(read.places))]
+        while last[-1] == ":":
+            last.pop()
+        return Code(f"{taken}[{', '.join(last)}]"), others
 
     @_code.register
     def _(self, node: nx.Place) -> Code:
