@@ -28,20 +28,24 @@ NumbersFrom = str | int | Path | None
 
 
 def derive(
-    network: Network | Statement | ForwardPass, notation: str | None = None, order: int | None = None
+    network: Network | Statement | ForwardPass,
+    notation: str | None = None,
+    order: int | None = None,
+    truncate: int | None = None,
 ) -> Derivation:
     """Derive the backward equations of a network, of a statement, or of a forward pass.
 
     ``notation`` defaults to its own, or psi for a forward pass, and ``order`` to its own, or 1. With ``order=2``, the
     equations are derived once more: E_v = Σ v ⊙ ∂E/∂W, with given directions v, has the gradient H v, the product of
-    the Hessian of the error and v. With ``order=3``, so is the result.
+    the Hessian of the error and v. With ``order=3``, so is the result. With ``truncate=20``, the derivatives of
+    recurrences go back through time in windows of 20 steps, and not from one into the one before.
     Raises TypeError for any other argument, SpecError for an unknown notation or order, and ValueError
     for an invalid forward pass: an equation that reads an undefined tensor, a parameter on
     which the error does not depend, a term without a matrix form.
     """
     if notation is not None and notation not in NOTATIONS:
         raise SpecError(f"notation is {notation!r}, which is unknown; known are {', '.join(NOTATIONS)}")
-    given: dict[str, Any] = {"notation": notation, "order": order}
+    given: dict[str, Any] = {"notation": notation, "order": order, "truncate": truncate}
     given = {key: value for key, value in given.items() if value is not None}
     if isinstance(network, Network):
         return Derivation.of_network(replace(network, **given) if given else network)

@@ -31,6 +31,7 @@ from derive.calculus.per_sample import PER_SAMPLE, per_sample
 from derive.calculus.program import assemble
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, named_factors, shared_factors
+from derive.calculus.truncation import truncated
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS, Notation
 from derive.paper.page import Page
@@ -247,7 +248,7 @@ class Derived:
     @classmethod
     def _of(cls, specification: Specification, stated: ForwardPass) -> Self:
         """Run all stages."""
-        stated = with_parts(stated)
+        stated = with_parts(truncated(stated, specification.truncate) if specification.truncate else stated)
         all_chains = chains(stated)
         notation, shared = NOTATIONS[specification.notation].of_order(stated.order), shared_factors(all_chains)
         program = lift_program(assemble(all_chains, shared, specification.descent, notation.scale))

@@ -51,7 +51,7 @@ from sympy import (
 from derive.calculus.cases import Cases
 from derive.calculus.extremes import Extreme
 from derive.calculus.forward import ForwardPass
-from derive.calculus.functions import Elementwise, X
+from derive.calculus.functions import STOP, Elementwise, X
 from derive.calculus.index import Axis, Equation, Index, Tensor
 from derive.calculus.products import ProductOver
 
@@ -91,6 +91,7 @@ class _Formula:
             ProductOver: self._product,
             Indexed: self._entry,
             KroneckerDelta: self._delta,
+            STOP: lambda e: self.number(e.args[0]).real + 0j,  # no movement passes
             Elementwise: lambda e: self._applied(e),
             Symbol: self._symbol,
             Pow: self._power,

@@ -20,7 +20,7 @@ def recurrence(error: Callable[..., Any]) -> Callable[..., Any]:
     return error
 
 
-def stated(name: str, steps: int) -> Model:
+def stated(name: str, steps: int, **options: Any) -> Model:
     """An example with a number of steps."""
     text = (ROOT / "examples" / f"{name}.eq").read_text(encoding="utf-8")
     fixed = "size      T = "
@@ -28,7 +28,7 @@ def stated(name: str, steps: int) -> Model:
     if known:
         start = text.index(fixed) + len(fixed)
         text = f"{text[:start]}{steps}{text[start + 1 :]}"
-    return Model(Statement(text), RECURRENCES[name], sizes={} if known else {"T": steps})
+    return Model(Statement(text, **options), RECURRENCES[name], sizes={} if known else {"T": steps})
 
 
 def steps_of(x: Any) -> list[Any]:

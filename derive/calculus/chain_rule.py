@@ -187,6 +187,7 @@ def chains(forward: ForwardPass) -> Chains:
         if kept := tuple(edge for edge in found if edge.value != 0):
             edges[equation.target.name] = kept
             leads.add(equation.target.name)
+    edges = _ending(forward, edges)
     _refuse_idle_variables(forward, edges)
     return Chains(forward, _reached(forward, edges), tuple(vanishing))
 
@@ -293,6 +294,24 @@ def _in_output(slope: Expr, equation: Equation, fresh: tuple[Index, ...]) -> Exp
         if all(result.has(put(node, whole)) for node in curved):
             result = result.subs(equation.at(names) / number, equation.target[names] / number)
     return result if result.count_ops() < slope.count_ops() else slope
+
+
+def _ending(
+    forward: ForwardPass, edges: dict[str, tuple[LocalDerivative, ...]]
+) -> dict[str, tuple[LocalDerivative, ...]]:
+    """Keep the edges that lead to a variable: in a circle, what is stopped leads nowhere."""
+    above: dict[str, list[str]] = {}
+    for name, found in edges.items():
+        for edge in found:
+            above.setdefault(edge.wrt.name, []).append(name)
+    ends, waiting = set[str](), [t.name for t in forward.variables]
+    while waiting:
+        name = waiting.pop()
+        if name not in ends:
+            ends.add(name)
+            waiting += above.get(name, ())
+    kept = {name: tuple(edge for edge in found if edge.wrt.name in ends) for name, found in edges.items()}
+    return {name: found for name, found in kept.items() if found}
 
 
 def _reached(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, factor_terms, sympify
+from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, sympify
 
 from derive.calculus.affine import affine, lies_on, misses, solved
 from derive.calculus.cases import Cases
@@ -200,6 +200,11 @@ def _tidied(expression: Expr) -> Expr:
     powers = {p: dummy for p, dummy in powers.items() if not p.free_symbols & bound}
     plain = without_equal_sums(expression).xreplace(powers)
     pulled = factor_terms(plain).xreplace({dummy: power for power, dummy in powers.items()})
+    places = (
+        d for d in pulled.atoms(KroneckerDelta) if any(isinstance(side, Mul) and side.has(Add) for side in d.args)
+    )
+    if spread := {d: d.func(*map(expand_mul, d.args)) for d in places}:  # factors of a place are none of the terms
+        pulled = pulled.xreplace(spread)
     empty = [s for s in pulled.atoms(Sum) if not s.function.free_symbols & {limit[0] for limit in s.limits}]
     if empty:  # the sum of a constant is the constant times the number of its terms
         counted = {s: s.function * Mul(*(limit[0].axis.extent for limit in s.limits)) for s in empty}

@@ -54,17 +54,19 @@ def per_sample(program: Program, forward: ForwardPass) -> ForwardPass:
         terms.append(total(slope[over] * mean[over], *over) if over else slope[()] * mean[()])
     sample = Index("u", SAMPLE_AXIS)
     norm = Equation(Tensor(free("norm_squared", taken), Role.PLAIN.value, (SAMPLE_AXIS,)), (sample,), Add(*norms), NORM)
-    needed, kept = {forward.error.target.name, *(n for e in each for n in symbols_read(e.expression))}, list[Equation]()
-    for equation in reversed(before):
-        if equation.target.name in needed:
-            needed |= {*symbols_read(equation.expression)}
-            kept.append(equation)
+    stated, needed = {e.target.name: e for e in before}, set[str]()
+    waiting = [forward.error.target.name, *(n for e in each for n in symbols_read(e.expression))]
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += symbols_read(stated[name].expression) if name in stated else []
     error = Equation(Tensor(free("S", taken), Role.ERROR.value), (), Add(*terms), "error")
     given = (*forward.inputs, *forward.parameters)
     data = {t.name: replace(t, role=Role.INPUT.value, layer=None) for t in given if t.name in needed}
     return replace(
         forward,
-        equations=(*reversed(kept), *each, norm, *sums, error),
+        equations=(*(e for e in before if e.target.name in needed), *each, norm, *sums, error),
         inputs=(*data.values(), weight, *slopes),
         parameters=(),
         promises=tuple(replace(p, tensor=data[p.tensor.name]) for p in forward.promises if p.tensor.name in data),

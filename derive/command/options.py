@@ -136,7 +136,7 @@ def _add_layer(commands: Any) -> argparse.ArgumentParser:
         "equations", metavar="FILE", type=_path, help="a text of equations without an error; - is the standard input"
     )
     parser.set_defaults(is_layer=True)
-    _add_learning(parser.add_argument_group("the layer"), ["notation", "initialisation"])
+    _add_learning(parser.add_argument_group("the layer"), ["notation", "initialisation", "truncate"])
     return _add_output(parser)
 
 

@@ -14,7 +14,7 @@ from derive.calculus.cost import size
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
 from derive.calculus.diagonal import DIAGONAL
 from derive.calculus.per_sample import PER_SAMPLE
-from derive.document.blocks import Block, Display, Document, Part, boxes_in, say
+from derive.document.blocks import Block, Display, Document, Part, Table, boxes_in, say
 from derive.document.view import View
 from derive.paper.latex import latex
 from derive.paper.text import text
@@ -90,7 +90,7 @@ def _with_words(view: View, blocks: Iterable[Block], known: set[str]) -> Iterato
             bracket = say("{} is 1 if {} and {} are equal, and 0 otherwise.", view.set_.condition(i, j), i, j)
             said = [bracket if sign == "bracket" else say(_PLACE[sign], view.set_.name(sign)) for sign in new]
             yield say(" ".join(["{}"] * len(said)), *said)
-        known |= found
+        known |= set() if isinstance(block, Table) else found
 
 
 #: What the place of an extreme value is.

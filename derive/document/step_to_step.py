@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from sympy import Expr, Indexed
@@ -10,8 +10,9 @@ from sympy import Expr, Indexed
 from derive.calculus.chain_rule import LocalDerivative
 from derive.calculus.index import Index
 from derive.calculus.one_step import OneStep, Place, StepDerivative
-from derive.calculus.recurrence import recurrences
+from derive.calculus.recurrence import entries_of, recurrences
 from derive.calculus.rules import CHAIN, LOCAL
+from derive.calculus.truncation import WINDOW
 from derive.document.blocks import BREAK, Block, Display, Heading, Item, Text, listed, say
 from derive.document.view import View, bound_in
 from derive.paper.boxes import EMPTY, PRODUCT, Box
@@ -163,7 +164,10 @@ def from_step_to_step(view: View) -> list[Block]:
         "computed many steps away; if they are large, it explodes (Bengio, Simard and Frasconi 1994; Pascanu, Mikolov "
         "and Bengio 2013)."
     )
-    blocks.append(say(words))
+    ends = dict.fromkeys(j.page(()).entry(x) for j in found for x in borders(view, j.value))
+    if ends:
+        words += " They go on within windows only: {} is 0 where a window ends."
+    blocks.append(say(words, *([listed(ends)] if ends else [])))
     apart = [j for j in found if j.is_apart and j.found.of.tensor == j.found.wrt.tensor]
     if apart:
         boxes = [j.right() for j in apart]
@@ -175,6 +179,11 @@ def from_step_to_step(view: View) -> list[Block]:
             words += "do not vanish."
         blocks.append(say(words, listed(boxes)))
     return blocks
+
+
+def borders(view: View, expression: Expr) -> Iterator[Indexed]:
+    """The entries in an expression that are 0 at the borders of windows."""
+    yield from entries_of(expression, {e.target.name for e in view.derivation.forward.equations if e.note == WINDOW})
 
 
 def depends(view: View, jacobian: Jacobian) -> bool:

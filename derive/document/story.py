@@ -41,7 +41,7 @@ from derive.document.parts.forward import UNITS, outside, written_out
 from derive.document.parts.glance import description
 from derive.document.parts.numbers import ARRIVING, figure
 from derive.document.parts.pattern import scaled
-from derive.document.through_steps import arrival, by_steps, counted, counting, folded_paths
+from derive.document.through_steps import arrival, by_steps, counted, counting, folded_paths, truncation
 from derive.document.view import View, bound_in
 from derive.drawing import Drawing, Highlight, draw, read_highlight
 from derive.paper.boxes import EMPTY, SUM, Box
@@ -161,7 +161,8 @@ def _paths(weight: Weight, drawing: Drawing) -> Part:
         ways = [Item(EMPTY, tuple(_through_samples(weight, path)), "none") for path in weight.paths]
         lead = folded_paths(view, weight.parameter, weight.entry)
         number = counted(view, weight.parameter, weight.entry)
-        return Part("paths", "Its paths", (description(view), picture, lead, Display(tuple(ways)), *number))
+        said = (description(view), *truncation(view), picture, lead, Display(tuple(ways)), *number)
+        return Part("paths", "Its paths", said)
     count = number_of_paths(view, weight.parameter, weight.entry)
     words = "one path" if count == 1 else f"more than {COUNTED} paths" if count == oo else "{} paths"
     text = say(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, expand
+from sympy import Add, Expr, Indexed, Integer, KroneckerDelta, Sum, expand
 
 from derive.calculus.evaluate import Interpreter
-from derive.calculus.index import Axis, Equation, Index, Tensor, put
+from derive.calculus.functions import STOP
+from derive.calculus.index import Axis, Equation, Index, Tensor, put, symbols_read
 from derive.calculus.one_step import OneStep
 from derive.calculus.recurrence import Recurrence, entries_of, recurrences, shift
 from derive.calculus.roles import Role
 from derive.calculus.scalar_chains import at_entry
+from derive.calculus.truncation import ACROSS, WINDOW, counted_from_end, reads_across
 from derive.calculus.unrolled import (
     DEGREE,
     STEPS,
@@ -26,7 +28,7 @@ from derive.calculus.unrolled import (
 )
 from derive.document.blocks import Block, Display, Item, Picture, Table, Text, listed, say
 from derive.document.chain_rows import ChainRows
-from derive.document.step_to_step import depends, jacobians
+from derive.document.step_to_step import borders, depends, jacobians
 from derive.document.view import View
 from derive.drawing.unrolled import unrolled
 from derive.paper.boxes import SUM, Box
@@ -60,6 +62,41 @@ def later(view: View, tensor: Tensor) -> str:
     return "earlier" if backward else "later"
 
 
+def of_window(view: View, tensor: Tensor, whose: str = "its") -> str:
+    """Of which steps the paths from a step of a recurrence are, if they do not pass the borders of windows."""
+    cut = any(reads_across(r) for r in recurrences(view.derivation.forward.equations) if tensor.name in r.places)
+    return f" of {whose} window" if cut else ""
+
+
+def truncation(view: View) -> list[Block]:
+    """What windows of steps are for, where they end, and what is read of other steps in their place."""
+    steps, whole = view.derivation.origin.specification.truncate, view.derivation.forward.equations
+    directions = {r.backward for r in recurrences(whole) if reads_across(r)}
+    if not directions or steps is None:
+        return []
+    which = "another" if len(directions) > 1 else "a later" if directions == {True} else "an earlier"
+    words = "Back-propagation through time is truncated (Williams and Peng 1990): the steps are cut into windows "
+    words += (
+        f"of {{}}, and what a step reads of {which} window is taken for a constant. The gradients approximate those "
+    )
+    words += "through all steps."
+    said, pairs = [say(words, view.set_.number(steps))], list[Text]()
+    made = {e.target.name for e in whole if e.note in (WINDOW, ACROSS)}
+    for equation in (e for e in whole if e.note in (WINDOW, ACROSS)):
+        symbol = view.page.symbol(view.written.tensors[equation.target.name], whole=True)
+        if equation.note == WINDOW:
+            distance = len(equation.expression.atoms(Sum))
+            end, which = ("first", " counted from the end") if counted_from_end(equation) else ("last", "")
+            steps_there = f"{end} step" if distance == 1 else f"{end} {distance} steps"
+            said.append(say(f" {{}} is 0 at the {steps_there} of each window{which}, and 1 elsewhere.", symbol))
+        elif not isinstance(equation.expression, STOP):
+            (name,) = {*symbols_read(equation.expression)} - made
+            own = view.page.symbol(view.written.tensors[name], whole=True)
+            pairs.append(say("{} has the values of {}", symbol, own))
+    said += [say(" {}.", listed(pairs))] if pairs else []
+    return [say("{}" * len(said), *said)]
+
+
 # The paths.
 
 
@@ -74,13 +111,14 @@ def folded_paths(view: View, parameter: Tensor, entry: Sequence[Expr]) -> Text:
     """Say that the paths from an entry of a parameter pass any number of steps."""
     symbol = view.page.symbol(view.single.tensors[parameter.name], tuple(entry))
     noun = parameter.role if parameter.role in (Role.WEIGHT, Role.INPUT) else "parameter"
-    return say(f"The paths from the {noun} {{}} to the loss pass any number of steps.", symbol)
+    within = of_window(view, entered(view, view.derivation.forward.tensors[parameter.name])[0], "a")
+    return say(f"The paths from the {noun} {{}} to the loss pass any number of steps{within}.", symbol)
 
 
 def counting(view: View, parameter: Tensor) -> Text:
     """Say what the derivative of the error with respect to a tensor of a recurrence counts."""
     tensors = entered(view, view.derivation.forward.tensors[parameter.name])
-    steps = f"this step and {later(view, tensors[0])} ones"
+    steps = f"this step and {later(view, tensors[0])} ones{of_window(view, tensors[0])}"
     verb = "counts" if len(tensors) == 1 else "count"
     return say(f"{{}} {verb} all paths from a step on, through {steps}:", listed(whole(view, t) for t in tensors))
 
@@ -89,7 +127,8 @@ def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]
     """How many paths lead from a parameter to the error, for a number of steps.
 
     They are not counted for what has values of its own at each step, whose entries have different numbers of paths, nor
-    if two axes of a recurrence cannot be told apart: they have the same length, and no names.
+    if two axes of a recurrence cannot be told apart: they have the same length, and no names. Neither are they if they
+    end at the borders of windows.
     """
     chains, page = view.derivation.chains, view.page
     original = chains.forward.tensors[parameter.name]
@@ -105,7 +144,11 @@ def counted(view: View, parameter: Tensor, entry: Sequence[Expr]) -> list[Block]
     words = "Three steps of the unrolled network." + " The parameters are the same at each step." * same
     pictures = [Picture(drawing, Text((words,)), "unrolled")] if drawing is not None else []
     recurring = [chains.forward.tensors[name] for name in chains.recurring]
-    if _has_steps(original, axes) or any(sum(is_ordered(a, axes) for a in t.axes) > 1 for t in recurring):
+    if (
+        any(map(reads_across, recurrences(chains.forward.equations)))
+        or _has_steps(original, axes)
+        or any(sum(is_ordered(a, axes) for a in t.axes) > 1 for t in recurring)
+    ):
         return [*pictures]
     if width is None:
         found = Unrolled(chains, 0)
@@ -181,13 +224,18 @@ def reaching(view: View) -> list[Block]:
         distances = sorted({abs(_away(x, e, recurrence)) for e in equations for x in _shifted(e, recurrence)})
         words = f"In {{}}, the terms with {{}} come from {_from(distances, far, recurrence.backward)}: "
         words += "through them, what "
-        words += "all " * (1 in distances) + f"{far} steps contribute to the loss reaches this one. "
+        ends = [page.entry(x) for page, e in zip(pages, equations, strict=True) for x in borders(view, e.expression)]
+        within = " of the same window" * bool(ends)
+        words += "all " * (1 in distances) + f"{far} steps{within} contribute to the loss reaches this one. "
         words += _others(equations, recurrence)
         at = "{}" if distances[0] == 1 else f"{{}} and the {_steps(distances[0] - 1)} {near}"
         words += f"At {at}, the former are 0, as all that is read outside the range of a tensor; there the computation "
         words += f"begins, and goes step by step {way} to {{}}."
+        if ends:
+            words += " {} is 0 where they would come from another window."
         places = (set_.join((letter, box), "equals", SUM) for box in (begin, end))
-        blocks.append(say(words, listed(own), listed(dict.fromkeys(read)), *places))
+        zeros = [listed(dict.fromkeys(ends))] if ends else []
+        blocks.append(say(words, listed(own), listed(dict.fromkeys(read)), *places, *zeros))
     return blocks
 
 
@@ -239,13 +287,14 @@ MOST_STEPS = 8
 def arrival(view: View, machine: Interpreter, show: Callable[[float], Box]) -> list[Block]:
     """How much of a derivative arrives after many steps in an example, with ``machine`` for its values.
 
-    Nothing if samples are coupled: then a sample at one step depends on others at the step before.
+    Nothing if samples are coupled: then a sample at one step depends on others at the step before. Nothing either if
+    derivatives pass within windows only, as changes do not.
     """
     blocks: list[Block] = []
     for group in [] if view.coupled else jacobians(view):
         step = group[0].step
         found = arriving(step, machine)
-        if not found or not depends(view, group[0]):
+        if not found or not depends(view, group[0]) or reads_across(step.recurrence):
             continue
         recurrence, page = step.recurrence, view.written_page
         t = step.step

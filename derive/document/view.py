@@ -188,9 +188,20 @@ class View:
     @cached_property
     def counts_paths(self) -> bool:
         """Whether the number of paths is that of the choices of indices: no delta excludes some of them."""
-        values = (e.value.xreplace(dict(e.tied)) for edges in self.derivation.chains.edges.values() for e in edges)
-        certain = (any(not t.has(KroneckerDelta) for t in Add.make_args(value)) for value in values)
-        return self.derivation.network is not None or all(certain)
+        edges = (e for found in self.derivation.chains.edges.values() for e in found)
+        return self.derivation.network is not None or all(map(_differs_from_0, edges))
+
+    def counts_paths_from(self, tensor: Tensor) -> bool:
+        """Whether the number of the paths from a tensor is that of the choices of indices."""
+        seen, waiting = set[str](), [tensor]
+        while waiting and not self.counts_paths:
+            if (below := waiting.pop()).name not in seen:
+                seen.add(below.name)
+                edges = self.derivation.chains.into(below)
+                if not all(map(_differs_from_0, edges)):
+                    return False
+                waiting += [edge.of for edge in edges]
+        return True
 
     @property
     def written(self) -> ArrayProgram:
@@ -367,6 +378,12 @@ def _shown(program: ArrayProgram) -> ArrayProgram:
         return program
     kept = tuple(s for s in program.statements if s.stage not in ("error", "update"))
     return replace(program, statements=kept)
+
+
+def _differs_from_0(edge: LocalDerivative) -> bool:
+    """Whether a local derivative differs from 0 where its tied indices are equal: no other delta excludes entries."""
+    terms = Add.make_args(edge.value.xreplace(dict(edge.tied)))
+    return any(not term.has(KroneckerDelta) for term in terms)
 
 
 def couples(equation: Equation) -> bool:

@@ -93,6 +93,20 @@ def order(key: str, value: object) -> int:
     return found
 
 
+def window(key: str, value: object) -> int | None:
+    """Return a number of steps; raises SpecError for anything else than a whole number of at least 1."""
+    if value is None:
+        return None
+    steps = 0
+    if isinstance(value, str) and re.fullmatch(r"[ \t]*[0-9]{1,9}[ \t]*", value):
+        steps = int(value)
+    elif hasattr(value, "__index__") and not isinstance(value, bool):
+        steps = int(value.__index__())
+    if not 1 <= steps < 10**9:
+        raise SpecError(f"{key} is {shown(value)}, where a number of steps, a whole number of at least 1, is expected")
+    return steps
+
+
 @record
 class Key:
     """A key of a specification, and the command option of the same meaning.
@@ -189,6 +203,15 @@ KEYS = {
         "N",
         "of the derivatives: 2 for the product of the Hessian and a vector, 3 for the derivative of that",
         read=order,
+    ),
+    "truncate": Key(
+        (int,),
+        "a number of steps",
+        "N",
+        "of the windows of truncated back-propagation through time, in steps of a recurrence",
+        read=window,
+        left_out="all steps",
+        phrase="truncated back-propagation through time in windows of length {}",
     ),
     "activations": _formulas("activation"),
     "losses": _formulas("loss"),

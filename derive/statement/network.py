@@ -61,7 +61,8 @@ class Network(Specification):
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
     ``adam(beta1=0.8)``. ``l1`` and ``l2`` are the strengths of the L1 and the L2 penalty, which are added to the error
     (loss); 0 turns them off. ``clip`` is the largest norm of the gradients; None turns it off. ``order`` is that of the
-    derivatives: 2 for the product of the Hessian and a vector, beside the gradients.
+    derivatives: 2 for the product of the Hessian and a vector, beside the gradients. ``truncate`` is the length of
+    the windows of truncated back-propagation through time, for recurrences; None for all steps.
 
     Raises SpecError for an invalid value or combination.
 
@@ -83,6 +84,7 @@ class Network(Specification):
     schedule: str
     initialisation: str
     order: int
+    truncate: int | None
     activations: tuple[Own, ...]
     losses: tuple[Own, ...]
 
@@ -101,6 +103,7 @@ class Network(Specification):
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
         order: int = 1,
+        truncate: int | None = None,
         activations: Mapping[str, Any] | tuple[Own, ...] = (),
         losses: Mapping[str, Any] | tuple[Own, ...] = (),
     ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 #: The keys that are no matter of layers.
-LEARNING = ("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order")
+LEARNING = ("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order", "truncate")
 
 
 class Specification:
@@ -31,6 +31,7 @@ class Specification:
     schedule: str
     initialisation: str
     order: int
+    truncate: int | None
 
     def values(self) -> dict[str, Any]:
         """The arguments that make this specification."""
@@ -73,7 +74,11 @@ class Specification:
 
     def of_order(self, order: int) -> Self:
         """The same with derivatives of another order."""
-        return replace(self, order=order)  # type: ignore[type-var]
+        return self.with_values(order=order)
+
+    def with_values(self, **values: Any) -> Self:
+        """The same with other values of some arguments."""
+        return replace(self, **values)  # type: ignore[type-var]
 
     def _fill(self, values: dict[str, Any]) -> None:
         """Set the fields; the values of keys that can be read on their own are read."""
@@ -107,6 +112,7 @@ class Learning(Specification):
     schedule: str
     initialisation: str
     order: int
+    truncate: int | None
 
     def __init__(
         self,
@@ -119,6 +125,7 @@ class Learning(Specification):
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
         order: int = 1,
+        truncate: int | None = None,
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})

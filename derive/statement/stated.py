@@ -70,7 +70,7 @@ class StatementBuilder:
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
-    initialisation. Raises SpecError for an invalid one.
+    initialisation, order, truncate. Raises SpecError for an invalid one.
 
     >>> from sympy import tanh
     >>> s = StatementBuilder()

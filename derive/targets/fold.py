@@ -146,7 +146,9 @@ def _last_group(parts: Sequence[_Part]) -> int:
 
 
 def _in_brackets(parts: Sequence[_Part], at: int, indent: str, width: int) -> list[str]:
-    """Break a line inside its brackets at a position; -1 leaves it whole."""
+    """Break a line inside its brackets at a position, or in earlier ones if those begin too late; -1 for no break."""
+    while at > 0 and len(indent + _flat(parts[:at])) >= width and (earlier := _last_group(parts[:at])) >= 0:
+        at = earlier
     group = parts[at]
     if at < 0 or not isinstance(group, _Group):
         return [indent + _flat(parts).strip()]

@@ -55,6 +55,8 @@ SEED = 0
 LARGEST = 300_000
 #: The largest number of steps of a recurrence that is checked itself, and the number of steps of a shorter one.
 MOST_STEPS, FEW_STEPS = 20, 7
+#: The least number of steps of an example whose number of steps is a name.
+LEAST_STEPS = 3
 #: The largest number of parameters of a module whose entries are checked one by one.
 ENTRYWISE = 10_000
 #: The number of entries that are checked one by one, spread over the parameters; a random direction
@@ -68,10 +70,11 @@ class GradientReport:
 
     ``parameters`` maps each parameter, and each input with a gradient, to the worst relative differences of its
     gradient from the complex step and from central differences. ``layers`` are the layers of the network that was
-    checked, if it is a smaller one, ``steps`` the number of steps of the recurrence, if it is a shorter one. The
-    example has ``samples`` samples and was drawn from ``seed``. ``entries`` is the number of entries of each
-    parameter that were checked one by one (None: all), in addition to a random direction; up to ``together``
-    parameters shared a direction. ``left_out`` of the ``slopes`` were not compared with central differences, because
+    checked, if it is a smaller one, ``steps`` the number of steps of the recurrence, if it is a shorter one,
+    ``windows`` that of the windows of truncated back-propagation, if these are shorter. The example has ``samples``
+    samples and was drawn from ``seed``. ``entries`` is the number of entries of each parameter that were checked one by
+    one (None: all), in addition to a random direction; up to ``together`` parameters shared a direction. ``left_out``
+    of the ``slopes`` were not compared with central differences, because
     a kink lies within the step. ``renderings`` is the difference between the two renderings of a step, NaN if the
     second one fails with the message ``broken``. ``tensors`` is the comparison with the interpreter (None without
     equations). ``function`` is the elementwise function with the largest error, and that error; ``lost`` says where
@@ -83,6 +86,7 @@ class GradientReport:
     parameters: dict[str, tuple[float, float]]
     layers: tuple[int | str, ...] | None = None
     steps: int | None = None
+    windows: int | None = None
     samples: int = SAMPLES
     seed: int = SEED
     entries: int | None = None
@@ -168,8 +172,9 @@ class GradientReport:
     def line(self) -> str:
         """Return the report as one line."""
         verdict = "right" if self.right else "WRONG"
-        if self.steps is not None:
-            verdict += f" (with {self.steps} steps)"
+        fewer = [f"{self.steps} steps"] if self.steps is not None else []
+        fewer += [f"windows of {self.windows} steps"] if self.windows is not None else []
+        verdict += f" (with {' and '.join(fewer)})" if fewer else ""
         if self.layers is not None:
             verdict += f" (with layers of {'-'.join(map(str, self.layers))} units)"
         measured = (

@@ -179,3 +179,10 @@ def test_the_delta_of_a_dilation_is_contracted_and_that_of_a_stride_kept(place, 
     """)
     slope = next(st for st in derive(s).program.stage("gradient") if st.target.name == "dE_dx")
     assert slope.equation.expression.has(KroneckerDelta) != contracted
+
+
+def test_the_place_in_a_delta_stays_a_sum():
+    """Its terms may have a factor in common, which is none of the terms that are summed."""
+    i, j = Index("i", axis(9)), Index("j", axis(9))
+    spread = total(delta(i, 4 * j + 2), j)
+    assert tidy(1 - spread) == 1 - spread

@@ -244,3 +244,10 @@ def test_numbers_put_in_are_those_that_a_recurrence_begins_with():
     told = derive(Statement(text)).explain("R[2,1]")
     assert "Ψ_z12 a_01 + Ψ_z22 a_11" in told
     assert re.search(r"^  1 +\S+ +0\.5 ", told, re.MULTILINE)
+
+
+def test_paths_of_any_number_of_steps_are_counted_without_a_recurrence():
+    """A parameter that a single step reads does not keep those of the others from being counted."""
+    text = "size T\ninput x[T]\ntarget y[T]\nparameter a, b\no[t] = tanh(a*x[t] + b*delta(t, 1))\n"
+    told = derive(Statement(text + "E = mean((y[t] - o[t])**2, t)")).explain("a")
+    assert "T paths lead to the loss" in told

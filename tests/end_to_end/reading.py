@@ -545,6 +545,8 @@ class PassReading(Reading):
         """A symbol in a matrix equation: an array of rows and columns, or a number."""
         if (step := self.step_of(tree, meaning)) is not None:
             return self._at_step(tree, meaning, self._index(step, env) if not step.isdigit() else int(step))
+        if self.is_number_of_step(tree):
+            return self._entry(tree, meaning, env)
         if self._units(tree, meaning) or tree.without_biases:
             raise Unreadable(f"{tree.letter} as an array")
         data = self.array(meaning.name, meaning)
@@ -572,6 +574,13 @@ class PassReading(Reading):
             return self.size(symbol) is None and self.step_of(symbol, self.meaning(symbol)) is not None
         except Unreadable:  # an index in a condition
             return False
+
+    def is_number_of_step(self, symbol: Symbol) -> bool:
+        """Whether a symbol is a number that belongs to a step: its array has no other axis."""
+        if not symbol.indices or self.size(symbol) is not None:
+            return False
+        meaning = self.meaning(symbol)
+        return len(meaning.axes) == 1 and self.world.steps(meaning.name) == 0
 
     def _at_step(self, tree: Symbol, meaning: Meaning, number: int) -> Any:
         """The array of a step; outside the steps it is 0."""
@@ -782,7 +791,8 @@ class PassChecker(Checker):
         symbols = [n for n in lr.nodes(tuple(sides)) if isinstance(n, Symbol)]
         kronecker = any(isinstance(n, lr.Kronecker | lr.Bracket | lr.Extreme) for n in lr.nodes(tuple(sides)))
         steps = any(reading.is_at_step(s) for s in symbols)
-        reading.entrywise = (kronecker and not steps) or any(reading.is_entry(s) for s in symbols)
+        entries = (s for s in symbols if not (steps and reading.is_number_of_step(s)))
+        reading.entrywise = (kronecker and not steps) or any(reading.is_entry(s) for s in entries)
         reading.start()
         rows = []
         for env in self._enumerated(reading, sides):

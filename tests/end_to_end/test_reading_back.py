@@ -200,6 +200,7 @@ KNOWN: Mapping[str, Callable[[complex], complex]] = {
     "erf": lambda x: complex(_erf(x)),
     "erfc": lambda x: 1 - complex(_erf(x)),
     "sgn": lambda x: float(np.sign(x.real)),
+    "sg": lambda x: x,
     **{name: getattr(cmath, name) for name in ("sin", "cos", "tan")},
     **{f"arc{name}": getattr(cmath, f"a{name}") for name in ("sin", "cos", "tan")},
     **{f"ar{name}": getattr(cmath, f"a{name}") for name in ("sinh", "cosh", "tanh")},

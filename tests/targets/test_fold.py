@@ -97,3 +97,8 @@ def test_lines_that_are_indented_are_folded_where_they_stand():
     assert folded([line, "short = 1"]) == (line, "short = 1")
     deep = folded([line], "    " * 3)
     assert len(deep) > 1 and all(len("    " * 3 + row) <= WIDTH for row in deep)
+
+
+def test_a_line_breaks_in_earlier_brackets_if_the_last_ones_begin_too_late():
+    line = f"total = (1 - scattered({', '.join(f'argument_{n}' for n in range(5))})).astype(kind_of_numbers)[:, None]"
+    assert max(map(len, fold(line))) <= WIDTH

@@ -355,7 +355,7 @@ COUNTED = 200
 
 def number_of_paths(view: View, parameter: Tensor, entry: Sequence[Expr]) -> Expr:
     """The number of scalar paths from the loss to an entry of a parameter; infinity if they are too many to count."""
-    if view.counts_paths:
+    if view.counts_paths_from(parameter):
         return count_chains(view.derivation.chains, parameter, entry)
     found = sum(1 for _ in islice(scalar_chains(view.derivation.chains, parameter, entry), COUNTED + 1))
     return Integer(found) if found <= COUNTED else oo

@@ -33,6 +33,9 @@ def check(view: View) -> Part:
                 str(report.steps),
             )
         )
+    if report.windows is not None:
+        words = "So that a check of few steps crosses the borders of windows, these have {} steps there."
+        blocks.append(say(words, str(report.windows)))
     each = "parameter array" if report.together == 1 else f"group of up to {report.together} parameter arrays"
     whole = report.entries and all(s.is_number and s <= report.entries for s in map(size, view.batch.parameters))
     picked = {None: f"for every entry of each {each}", 0: f"along one random direction in each {each}"}

@@ -21,6 +21,7 @@ from derive.calculus.tangents import SLOPE
 from derive.catalogue.losses import loss
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, listed, say
+from derive.document.through_steps import truncation
 from derive.document.view import View, bound_in
 from derive.learning.penalties import L1, L2
 from derive.paper.boxes import Box
@@ -115,6 +116,7 @@ def _parts(view: View) -> list[Block]:
         words = "{} is the value of its argument, taken for a constant: the derivative of {} is 0."
         applied = view.set_.apply(view.page.function(STOP), view.letter("x"))
         said.append(say(words, applied, listed([view.page.symbol(s.target, whole=True) for s in stopped])))
+    said += truncation(view)
     for statement in (s for s in statements if s.equation.note == PART):
         reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
         symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))
@@ -451,11 +453,11 @@ def _terms(page: Page, term: Expr, most: int) -> list[Box]:
 
 
 def _plain_sum(term: Expr) -> tuple[Expr, Sum, Index] | None:
-    """The number before a sum over one index, the sum, and the index; None for a term that is no such sum."""
+    """The number before a sum of entries over an index, the sum, and the index; None for a term that is no such sum."""
     factors = Mul.make_args(term)
     sums = [f for f in factors if isinstance(f, Sum)]
     outside = Mul(*(f for f in factors if not isinstance(f, Sum)))
     indices = [limit[0] for s in sums for limit in s.limits if limit[0].axis.extent != 1]
-    if len(sums) != 1 or len(indices) != 1 or not outside.is_number:
+    if len(sums) != 1 or len(indices) != 1 or not outside.is_number or not sums[0].has(Indexed):
         return None
     return outside, sums[0], indices[0]

@@ -27,7 +27,7 @@ from derive.document.chain_rows import MOST_PATHS, SPELLED, ChainRows
 from derive.document.parts.chain import steps
 from derive.document.parts.forward import inside_functions, layers_of
 from derive.document.recursion import Formula, Layered
-from derive.document.through_steps import entered, later, reaching, whole
+from derive.document.through_steps import entered, later, of_window, reaching, whole
 from derive.document.view import View, bound_in
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
@@ -305,9 +305,9 @@ def _side_by_side_in_steps(view: View) -> Text:
         return say(words)
     first = next(iter(tensors.values()))
     words += (
-        f" {{}} counts all paths through this step and all {later(view, first)} ones, so every chain that enters the "
+        f" {{}} counts all paths through this step and all {later(view, first)} ones{of_window(view, first)}, so every "
     )
-    words += "recurrence there continues from this one factor."
+    words += "chain that enters the recurrence there continues from this one factor."
     return say(words, whole(view, first))
 
 
@@ -366,14 +366,16 @@ def _in_words(view: View) -> Text:
             reversed_,
         )
     change = view.set_.join((little, page.symbol(statement.target, indices)), "thin", PRODUCT)
+    held = [view.page.symbol(view.written.tensors[name], whole=True) for name in view.batch.stopped]
     return say(
-        "{} is the sensitivity of the loss to {}{}: raise {} by a small {}, run the rest of the forward pass, and {} "
+        "{} is the sensitivity of the loss to {}{}: raise {} by a small {}, run the rest of the forward pass{}, and {} "
         "changes by about {}.",
         view.role("factor"),
         "a pre-activation" if about.role == Role.PREACTIVATION else page.symbol(about, indices),
         reversed_,
         page.symbol(about, indices),
         little,
+        say(" with the values of {} kept", listed(held)) if held else Text(()),
         view.page.error(),
         scaled(view, view.written.common, change),
     )

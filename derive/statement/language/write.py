@@ -44,6 +44,7 @@ from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.recurrence import early
 from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM
+from derive.calculus.truncation import untruncated
 from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.learning.penalties import L1, L2, PENALTY
 from derive.statement.language.meanings import ELEMENTARY, RESERVED
@@ -64,6 +65,8 @@ def equations_text(forward: ForwardPass, specification: Specification) -> str:
 
 class _Writer:
     def __init__(self, forward: ForwardPass, specification: Specification) -> None:
+        if specification.truncate:  # the option makes the windows again
+            forward = replace(forward, equations=untruncated(forward.equations))
         self.forward, self.specification = forward, specification
         #: The penalty and its strengths are those of options, which state them where the text is read.
         penalised = (specification.l1 or specification.l2) and _is_by_option(forward)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from sympy import Expr, Symbol
+from sympy import Expr, Integer, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays import named as nx
@@ -19,6 +19,7 @@ from derive.calculus.index import SAMPLES, Equation, Tensor
 from derive.calculus.onward import onward
 from derive.calculus.recurrence import Recurrence, recurrences
 from derive.calculus.roles import Role
+from derive.calculus.truncation import WINDOW
 from derive.targets.fold import folded
 from derive.targets.numpy.code import STEP, Code, quoted, together
 from derive.targets.numpy.loop_code import DONE, LoopCode
@@ -114,8 +115,9 @@ class Bodies:
     def _streaming(self) -> Lines:
         """The lines that predict further steps of a recurrence; none if a step depends on later ones, or on all."""
         statements = needed(self.statements.forward, self.program.outputs)
-        fresh = self.statements.codes.functions.fresh
-        parts = onward([s.equation for s in statements], self.program.tensors, fresh)
+        whole = Integer(1)  # what is cut at the ends of windows has the same values
+        stated = [replace(e, expression=whole) if e.note == WINDOW else e for e in (s.equation for s in statements)]
+        parts = onward(stated, self.program.tensors, self.statements.codes.functions.fresh)
         extents = {part.axis.extent for part in parts or () if isinstance(part, Recurrence)}
         if parts is None or not all(extent.is_Symbol for extent in extents):
             return ()

@@ -13,6 +13,7 @@ from derive.calculus.index import Axis
 from derive.calculus.program import Program
 from derive.calculus.roles import Role
 from derive.calculus.shorter import Shorter
+from derive.calculus.truncation import window, with_windows
 from derive.derived import Derived
 from derive.record import record
 from derive.targets.fold import fold
@@ -23,7 +24,16 @@ from derive.targets.numpy.listing import listing
 from derive.targets.numpy.package import Rendered, rendered
 from derive.targets.numpy.script import Script, script
 from derive.targets.target import Listing
-from derive.targets.verify import ENTRYWISE, FEW_STEPS, LARGEST, MOST_STEPS, GradientReport, check_rendered, loaded
+from derive.targets.verify import (
+    ENTRYWISE,
+    FEW_STEPS,
+    LARGEST,
+    LEAST_STEPS,
+    MOST_STEPS,
+    GradientReport,
+    check_rendered,
+    loaded,
+)
 from derive.text.errors import SecondRenderingError
 
 #: The largest number of parameters of which the tests beside a module check every entry.
@@ -150,11 +160,14 @@ class NumPyTarget:
             small = replace(network, layers=small_layers(network.layers))
             found = self.derived.of(Derived.of_network(small))
             return replace(NumPyTarget(found).report, layers=small.layers)
-        if axes := shorter_axes(self.derived.program):
-            forward = self.derived.forward
+        forward, axes = self.derived.forward, shorter_axes(self.derived.program)
+        if windows := shorter_windows(self.derived.program):
+            forward = with_windows(forward, windows)
+        if axes or windows:
             short = Shorter(axes, forward.tensors).forward(forward)
-            (steps,) = {int(axis.extent) for axis in axes.values()}
-            return replace(NumPyTarget(Derived.of_pass(short, self.derived.specification)).report, steps=steps)
+            steps = next((int(axis.extent) for axis in axes.values()), None)
+            checked = Derived.of_pass(short, self.derived.specification.with_values(truncate=None))
+            return replace(NumPyTarget(checked).report, steps=steps, windows=windows)
         return check_rendered(self.readable, self.derived.program, self.derived.notation)
 
 
@@ -163,6 +176,20 @@ def shorter_axes(program: Program) -> dict[Axis, Axis]:
     long = [r for r in program.recurrences if r.axis.extent.is_Integer and r.axis.extent > MOST_STEPS]
     steps = max([FEW_STEPS, *(2 * r.reach + 1 for r in long)])
     return {r.axis: replace(r.axis, extent=Integer(steps)) for r in long}
+
+
+def shorter_windows(program: Program) -> int | None:
+    """Return the number of steps of shorter windows with which a check crosses a border, or None if it does so anyway.
+
+    A check of recurrences whose number of steps is a name takes ``LEAST_STEPS``, or more.
+    """
+    found = window(s.equation for s in program.statements)
+    extents = [r.axis.extent for r in program.recurrences]
+    taken = [e if e.is_Integer and e <= MOST_STEPS else FEW_STEPS if e.is_Integer else LEAST_STEPS for e in extents]
+    if found is None or all(found < steps for steps in taken):
+        return None
+    short = max(2, *(r.reach for r in program.recurrences)) if min(taken) > LEAST_STEPS else LEAST_STEPS - 1
+    return short if short < found else None
 
 
 def small_layers(layers: tuple[int | str, ...]) -> tuple[int, ...]:
