@@ -181,9 +181,11 @@ def test_a_document_says_what_is_cut():
     assert "cut into windows of 20" in " ".join(derivation.explain("U[1,2]").split())
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-@pytest.mark.parametrize("name", ["elman", "lstm", "bidirectional", "second_order_lag"])
-@pytest.mark.sampled(8)
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("elman", 2), ("elman", 1), ("lstm", 2), ("bidirectional", 1), ("bidirectional", 2), ("second_order_lag", 2)],
+)
+@pytest.mark.sampled(6)
 def test_pages_are_read_back(name, steps):
     assert check_page(derive(recurrences.stated(name, 3, truncate=steps).statement)) > 15
 
