@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 #: The keys that are no matter of layers.
-LEARNING = ("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order")
+LEARNING = (
+    *("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order"),
+    *("sample_weight", "missing"),
+)
 
 
 class Specification:
@@ -31,6 +34,8 @@ class Specification:
     schedule: str
     initialisation: str
     order: int
+    sample_weight: str
+    missing: str
 
     def values(self) -> dict[str, Any]:
         """The arguments that make this specification."""
@@ -107,6 +112,8 @@ class Learning(Specification):
     schedule: str
     initialisation: str
     order: int
+    sample_weight: str
+    missing: str
 
     def __init__(
         self,
@@ -119,6 +126,8 @@ class Learning(Specification):
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
         order: int = 1,
+        sample_weight: str = "none",
+        missing: str = "refuse",
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})

@@ -51,6 +51,8 @@ def test_defaults() -> None:
         "constant",
         "glorot_uniform",
         1,
+        "none",
+        "refuse",
         (),
         (),
     )
