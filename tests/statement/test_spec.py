@@ -47,6 +47,7 @@ def test_defaults() -> None:
         "network_3_4_4_1",
         "sgd",
         0.0,
+        0.0,
         None,
         "constant",
         "glorot_uniform",
