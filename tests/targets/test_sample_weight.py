@@ -316,3 +316,17 @@ def test_a_stepper_takes_weights_and_masks(size):
         step(X[rows], filled[rows], c[rows, None] + 1, known[rows], learning_rate=0.2)
     assert two.history == pytest.approx(one.history, rel=1e-12)
     assert all(off(two.parameters[n], v) < 1e-12 for n, v in one.parameters.items())
+
+
+@pytest.mark.parametrize("loss, last", [("poisson", "exponential"), ("cosine", "identity"), ("quantile", "identity")])
+@pytest.mark.slow
+def test_other_scores_are_weighted(loss, last):
+    """A weight of 0 leaves a sample out; equal weights change nothing."""
+    trainer, y = module_of((3, 4, 3), f"tanh,{last}", loss).Trainer(seed=1), np.abs(Z)
+    kept = C > 0
+    assert trainer.score(X, y, kept) == pytest.approx(trainer.score(X[kept], y[kept]), rel=1e-12)
+    assert trainer.score(X, y, 2 * np.ones(24)) == pytest.approx(trainer.score(X, y), rel=1e-12)
+    if loss != "quantile":  # a quantile of unequal weights is one of the targets
+        assert trainer.score(X, y, C) == pytest.approx(
+            trainer.score(X.repeat(C.astype(int), 0), y.repeat(C.astype(int), 0))
+        )

@@ -43,6 +43,9 @@ def _d2_pinball(
 
 def _quantile(values: Array, share: Array, tau: float) -> float:
     """A quantile; with unequal shares, the first value at which they add up to it."""
+    values, share = values[share > 0], share[share > 0]
+    if not len(values):
+        return 0.0
     if np.all(share == share[0]):
         return float(np.quantile(values, tau))
     order = np.argsort(values)
