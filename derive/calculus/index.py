@@ -19,7 +19,7 @@ from sympy import Expr, Indexed, IndexedBase, Integer, KroneckerDelta, Sum, Symb
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.core.cache import cacheit
 
-from derive.calculus.roles import DATA, NUMBERS, Role
+from derive.calculus.roles import COMPARED, DATA, NUMBERS, Role
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,11 @@ class Tensor:
     def is_data(self) -> bool:
         """Whether the tensor comes with the data."""
         return self.role in DATA
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether the tensor comes with the data and predictions do not read it, as a target."""
+        return self.role in COMPARED
 
     @property
     def is_number(self) -> bool:

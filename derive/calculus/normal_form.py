@@ -17,7 +17,7 @@ from derive.calculus.cases import with_cases
 from derive.calculus.functions import with_constants, with_fractions
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor, refreshed
 from derive.calculus.promises import Promise
-from derive.calculus.roles import STATED, Role
+from derive.calculus.roles import COMPARED, STATED, Role
 from derive.calculus.running import Running
 
 
@@ -74,7 +74,9 @@ def normal(forward: Stated, equations: tuple[Equation, ...]) -> dict[str, Any]:
     supply = IndexSupply(taken=names | set(forward.tensors))
     return {
         "equations": tuple(refreshed(equation, supply) for equation in equations),
-        "inputs": tuple(sorted(map(_plain, forward.inputs), key=lambda t: t.role == Role.TARGET)),
+        "inputs": tuple(
+            sorted(map(_plain, forward.inputs), key=lambda t: COMPARED.index(t.role) if t.is_compared else -1)
+        ),
         "parameters": tuple(map(_plain, forward.parameters)),
         "constants": {name: exact_number(value) for name, value in forward.constants.items()},
         "supply": supply,

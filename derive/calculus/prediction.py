@@ -16,7 +16,7 @@ def stages(equations: Sequence[Equation], inputs: Iterable[Tensor]) -> tuple[lis
 
     Equations that depend on the targets, or that only the error uses, belong to the error.
     """
-    compared = {t.name for t in inputs if t.role == Role.TARGET}
+    compared = {t.name for t in inputs if t.is_compared}
     forward: list[Equation] = []
     error: list[Equation] = []
     for equation in equations[:-1]:

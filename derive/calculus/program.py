@@ -224,9 +224,9 @@ class Program:
 
     @cached_property
     def extents(self) -> tuple[Symbol, ...]:
-        """The symbolic widths without m, in the order of their first use; targets come last."""
+        """The symbolic widths without m, in the order of their first use; those of targets come last."""
         order: dict[Symbol, None] = {}
-        for tensor in sorted(self.tensors.values(), key=lambda tensor: tensor.role == Role.TARGET):
+        for tensor in sorted(self.tensors.values(), key=lambda tensor: tensor.is_compared):
             for axis in tensor.axes:
                 order.update(dict.fromkeys(sorted(axis.extent.free_symbols, key=str)))
         return tuple(s for s in order if s != SAMPLES)

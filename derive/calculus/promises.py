@@ -150,17 +150,54 @@ def _log_shares(equation: Equation) -> Iterator[LogSharesToOne]:
 
 
 @dataclass(frozen=True)
-class Positive(Promise):
-    """The promise that every entry is positive: |w| is w."""
+class NotNegative(Promise):
+    """The promise that no entry is negative: |w| is w."""
 
     def rewrite(self, expression: Expr) -> Expr:
-        """Replace |w| by w and sign(w) by 1."""
-        plain = expression.replace(lambda e: isinstance(e, Abs) and self._reads(e.args[0]), lambda e: e.args[0])
-        return plain.replace(lambda e: isinstance(e, sign) and self._reads(e.args[0]), lambda _: Integer(1))
+        """Replace |w| by w."""
+        return expression.replace(lambda e: isinstance(e, Abs) and self._reads(e.args[0]), lambda e: e.args[0])
 
     def kept(self, drawn: Any) -> Any:
         """Numbers between 1/2 and 3/2."""
         return drawn + 0.5
+
+    def broken(self, values: Any) -> Any:
+        """Whether an entry is negative."""
+        return ~(values >= 0)
+
+    @property
+    def wanted(self) -> str:
+        """What an entry must be."""
+        return "be at least 0"
+
+    @property
+    def reason(self) -> str:
+        """The reason for an absolute value that is replaced."""
+        return "this entry is not negative"
+
+
+@dataclass(frozen=True)
+class Weights(NotNegative):
+    """The promise that no entry is negative and not all are 0, so that their sum may divide."""
+
+    def broken(self, values: Any) -> Any:
+        """Whether an entry is negative, or all are 0."""
+        return super().broken(values) | (values.sum() == 0)
+
+    @property
+    def wanted(self) -> str:
+        """What the entries must be."""
+        return "be at least 0, and not all 0"
+
+
+@dataclass(frozen=True)
+class Positive(NotNegative):
+    """The promise that every entry is positive: |w| is w."""
+
+    def rewrite(self, expression: Expr) -> Expr:
+        """Replace |w| by w and sign(w) by 1."""
+        plain = super().rewrite(expression)
+        return plain.replace(lambda e: isinstance(e, sign) and self._reads(e.args[0]), lambda _: Integer(1))
 
     def broken(self, values: Any) -> Any:
         """Whether an entry is not positive."""

@@ -14,6 +14,9 @@ class Role(StrEnum):
     # Roles that a statement may use.
     INPUT = "input"
     TARGET = "target"
+    #: The weights of samples, and which targets are known: read by the error alone, as targets are.
+    SAMPLE_WEIGHT = "sample weight"
+    KNOWN = "known"
     WEIGHT = "weight"
     BIAS = "bias"
     PREACTIVATION = "preactivation"
@@ -50,8 +53,10 @@ class Role(StrEnum):
     SUMS = "sums"
 
 
+#: The data that predictions do not read, in the order of arguments.
+COMPARED = (Role.TARGET, Role.SAMPLE_WEIGHT, Role.KNOWN)
 #: The tensors that come with the data.
-DATA = frozenset({Role.INPUT, Role.TARGET})
+DATA = frozenset({Role.INPUT, *COMPARED})
 #: The roles that a statement may use.
 STATED = DATA | {Role.WEIGHT, Role.BIAS, Role.PREACTIVATION, Role.ACTIVATION, Role.PREDICTION}
 STATED |= {Role.AUGMENTED, Role.ERROR, Role.PENALTY, Role.STATED_FACTOR, Role.STATED_GRADIENT}

@@ -25,7 +25,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("variable", nargs="?", default="derivation")
     parser.add_argument("--detail", default="brief")
     for name in LEARNING:
-        parser.add_argument(f"--{name}", help=KEYS[name].help)
+        parser.add_argument(f"--{name.replace('_', '-')}", help=KEYS[name].help)
     return parser
 
 

@@ -187,7 +187,9 @@ def _add_learning(group: Any, names: Iterable[str]) -> None:
         if name != "name" and KEYS[name].help:  # the name is in the group of the files, formulas are in a file
             key = KEYS[name]
             group.add_argument(
-                f"--{name}", metavar=key.metavar, help=f"{key.help}{_default(DEFAULTS[name], key.left_out)}"
+                f"--{name.replace('_', '-')}",
+                metavar=key.metavar,
+                help=f"{key.help}{_default(DEFAULTS[name], key.left_out)}",
             )
 
 

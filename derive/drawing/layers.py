@@ -167,7 +167,7 @@ def _is_whole(layers: list[Layer], derivation: Derived) -> bool:
     """Whether the layers cover the whole network, and the error reads the output of the last one."""
     forward = derivation.forward
     used = [p for layer in layers for p in (layer.weight, layer.bias) if p is not None]
-    data = {t.name for t in forward.tensors.values() if t.role in (Role.TARGET, Role.PENALTY)}
+    data = {t.name for t in forward.tensors.values() if t.is_compared or t.role == Role.PENALTY}
     read = set(_tensors_read(forward.error.expression, forward.tensors)) - data
     once = len(set(used)) == len(used) == len(forward.parameters)
     return bool(layers) and once and read == {layers[-1].output.name}

@@ -90,12 +90,26 @@ class NetworkEstimator(EstimatorBase):
         hidden = settings.hidden_widths(self.hidden_layer_sizes)
         widths = (X.shape[1], *hidden, outputs.units)
         activation = (*settings.hidden_activations(self.activation, len(hidden)), outputs.activation)
-        form = Network(named(widths), activation, outputs.loss, **self._descent())
-        self._form, self.network_ = form, Network(**{**form.values(), "layers": widths, "name": None})
-        self.source_ = derivation_of(form).numpy()
+        weighting = "mean" if self._is_weighted else "none"
+        form = Network(named(widths), activation, outputs.loss, **self._descent(), sample_weight=weighting)
+        self._derive(form, widths)
         sizes = {name: size for name, size in zip(form.layers, widths, strict=True) if isinstance(name, str)}
         self.n_layers_, self.out_activation_ = len(widths), self.network_.activation[-1]
         return module_of(self.source_).Trainer(seed=seed, dtype=number_type(self.dtype), **sizes)
+
+    def _derive(self, form: Network, widths: tuple[int | str, ...]) -> None:
+        """Derive a network with names for its widths, and keep it with its own."""
+        self._form, self.network_ = form, Network(**{**form.values(), "layers": widths, "name": None})
+        self.source_ = derivation_of(form).numpy()
+
+    def _weigh(self) -> None:
+        """Derive the network with weights of samples, and go on from where the training without them is."""
+        if not self._is_weighted:
+            before, self._is_weighted = self.trainer_, True
+            form = Network(**{**self._form.values(), "sample_weight": "mean"})
+            self._derive(form, self.network_.layers)
+            self.trainer_ = module_of(self.source_).Trainer(before.parameters, dtype=before.dtype)
+            vars(self.trainer_).update({key: value for key, value in vars(before).items() if key != "_renderings"})
 
     def _descent(self) -> dict[str, Any]:
         """The optimizer and its options, as arguments of a ``Network``."""

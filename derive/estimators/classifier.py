@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from derive.estimators.base import NetworkEstimator
 from derive.estimators.outputs import Chosen, for_classes
 from derive.targets.numpy.runtime.sklearn_base import Array
-from derive.targets.numpy.runtime.sklearn_kinds import ClassifierBase
+from derive.targets.numpy.runtime.sklearn_kinds import WeightedClassifierBase
 
 
-class Classifier(ClassifierBase, NetworkEstimator):
+class Classifier(WeightedClassifierBase, NetworkEstimator):
     """A fully connected network for two classes or more, with any labels.
 
     Two classes have one sigmoid output with binary cross-entropy; more classes have a softmax
@@ -28,6 +30,56 @@ class Classifier(ClassifierBase, NetworkEstimator):
     >>> print(classifier.derivation_.summary()[2])
     Ψ⁽²⁾ = 1/m (Ŷ − Y)
     """
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "tanh",
+        *,
+        output_activation: Any = None,
+        loss: Any = None,
+        class_weight: Any = None,
+        optimizer: Any = "adam",
+        l2: Any = 0.0,
+        clip: Any = None,
+        schedule: Any = "constant",
+        initialisation: Any = "glorot_uniform",
+        learning_rate: Any = 0.001,
+        batch_size: Any = "auto",
+        max_iter: Any = 200,
+        shuffle: Any = True,
+        random_state: Any = None,
+        tol: Any = 1e-4,
+        n_iter_no_change: Any = 10,
+        early_stopping: Any = False,
+        validation_fraction: Any = 0.1,
+        verbose: Any = False,
+        dtype: Any = "float64",
+    ) -> None:
+        """Store the parameters, those of a ``NetworkEstimator`` and ``class_weight``; ``fit`` checks them."""
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            output_activation=output_activation,
+            loss=loss,
+            optimizer=optimizer,
+            l2=l2,
+            clip=clip,
+            schedule=schedule,
+            initialisation=initialisation,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            n_iter_no_change=n_iter_no_change,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            verbose=verbose,
+            dtype=dtype,
+        )
+        self.class_weight = class_weight
 
     def _outputs(self, classes: int) -> Chosen:
         return for_classes(self.output_activation, self.loss, classes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from derive.estimators.base import NetworkEstimator
 from derive.estimators.outputs import Chosen, for_numbers
 from derive.targets.numpy.runtime.sklearn_base import Array
-from derive.targets.numpy.runtime.sklearn_kinds import RegressorBase
+from derive.targets.numpy.runtime.sklearn_kinds import WeightedRegressorBase
 
 
-class Regressor(RegressorBase, NetworkEstimator):
+class Regressor(WeightedRegressorBase, NetworkEstimator):
     """A fully connected network for numbers, one or several for each sample.
 
     By default the outputs are linear and the loss is half the squared error, with the same

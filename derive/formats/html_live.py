@@ -251,7 +251,9 @@ def _data(live: Live) -> list[tuple[str, str, str]]:
     """The inputs and the targets: symbol, entry, and name in words."""
     inputs = live.derivation.forward.inputs
     return [
-        (_math(entry_symbol(live.page, t, p)), _entry(t, p), f"{t.role} {p[0]}") for t in inputs for p in _places(t)
+        (_math(entry_symbol(live.page, t, p)), _entry(t, p), " ".join(map(str, (t.role, *p))))
+        for t in inputs
+        for p in _places(t)
     ]
 
 

@@ -107,6 +107,15 @@ def window(key: str, value: object) -> int | None:
     return steps
 
 
+def word(key: str, value: object) -> str:
+    """Return one of the words that a key may be; raises SpecError for another one."""
+    words = KEYS[key].words
+    found = value.strip(" \t").lower() if isinstance(value, str) else value
+    if found not in words:
+        raise SpecError(f"{key} is {shown(value)}, where {', '.join(words[:-1])} or {words[-1]} is expected")
+    return str(found)
+
+
 @record
 class Key:
     """A key of a specification, and the command option of the same meaning.
@@ -114,7 +123,8 @@ class Key:
     ``types`` and ``expected`` describe the TOML value; ``metavar`` and ``help`` belong to the option. ``read``
     validates a single value: an ``entry`` of a ``catalogue``, or a ``number`` in a ``range``, where ``none`` means
     that the feature is off. ``left_out`` describes the default in the help text if it is None. ``phrase`` is used in
-    the description of a network. If ``always``, the key is written to a file even with its default value.
+    the description of a network. If ``always``, the key is written to a file even with its default value. ``words`` are
+    those that a ``word`` may be.
     """
 
     types: tuple[type, ...]
@@ -129,6 +139,7 @@ class Key:
     none: float | None = None
     left_out: str = "never"
     phrase: str = ""
+    words: tuple[str, ...] = ()
 
 
 def _chosen(title: str, help: str, expected: str = "a string", **fields: Any) -> Key:
@@ -212,6 +223,22 @@ KEYS = {
         read=window,
         left_out="all steps",
         phrase="truncated back-propagation through time in windows of length {}",
+    ),
+    "sample_weight": Key(
+        (str,),
+        'a string such as "mean"',
+        help="weights of the samples in the error: mean divides by their sum, factor by the number of samples",
+        read=word,
+        phrase="sample weights ({})",
+        words=("none", "mean", "factor"),
+    ),
+    "missing": Key(
+        (str,),
+        'a string such as "ignore"',
+        help="what NaN in a target means: refuse it, or ignore that output in the error",
+        read=word,
+        phrase="missing targets left out",
+        words=("refuse", "ignore"),
     ),
     "activations": _formulas("activation"),
     "losses": _formulas("loss"),

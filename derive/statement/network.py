@@ -64,6 +64,10 @@ class Network(Specification):
     derivatives: 2 for the product of the Hessian and a vector, beside the gradients. ``truncate`` is the length of
     the windows of truncated back-propagation through time, for recurrences; None for all steps.
 
+    With the ``sample_weight`` ``mean`` or ``factor``, training takes a weight for each sample: the error of a sample is
+    multiplied by it, and a mean over the samples is divided by the sum of the weights (``mean``) or, as before, by the
+    number of samples (``factor``). With ``missing="ignore"``, NaN in a target means that this output has no error.
+
     Raises SpecError for an invalid value or combination.
 
     >>> network = Network((3, 4, "k"), activation="tanh")
@@ -85,6 +89,8 @@ class Network(Specification):
     initialisation: str
     order: int
     truncate: int | None
+    sample_weight: str
+    missing: str
     activations: tuple[Own, ...]
     losses: tuple[Own, ...]
 
@@ -106,6 +112,8 @@ class Network(Specification):
         truncate: int | None = None,
         activations: Mapping[str, Any] | tuple[Own, ...] = (),
         losses: Mapping[str, Any] | tuple[Own, ...] = (),
+        sample_weight: str = "none",
+        missing: str = "refuse",
     ) -> None:
         given = dict(locals())
         widths = read_layers(layers)
@@ -388,6 +396,11 @@ def _check_loss(network: Network) -> None:
     if not network.own_loss:
         loss(network.loss).targets_for(network.widths[-1])
     stated = None if network.own_loss else LOSSES[base_name(network.loss)]
+    if stated and stated.targets == "classes" and network.missing == "ignore":
+        raise SpecError(
+            f"missing is ignore, but the targets of the loss {network.loss} sum to 1 over the outputs, so that none of "
+            "them can be missing alone: use the option sample_weight, and a weight of 0 for a sample without a class"
+        )
     if stated is None or not stated.needs:
         return
     last, names, needed = network.layers[-1], network.activation, stated.activations

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 #: The keys that are no matter of layers.
-LEARNING = ("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order", "truncate")
+LEARNING = (
+    *("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order", "truncate"),
+    *("sample_weight", "missing"),
+)
 
 
 class Specification:
@@ -32,6 +35,8 @@ class Specification:
     initialisation: str
     order: int
     truncate: int | None
+    sample_weight: str
+    missing: str
 
     def values(self) -> dict[str, Any]:
         """The arguments that make this specification."""
@@ -113,6 +118,8 @@ class Learning(Specification):
     initialisation: str
     order: int
     truncate: int | None
+    sample_weight: str
+    missing: str
 
     def __init__(
         self,
@@ -126,6 +133,8 @@ class Learning(Specification):
         initialisation: str = "glorot_uniform",
         order: int = 1,
         truncate: int | None = None,
+        sample_weight: str = "none",
+        missing: str = "refuse",
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})

@@ -32,7 +32,7 @@ from derive.calculus.index import (
 )
 from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
-from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
+from derive.calculus.promises import Mask, NotNegative, Positive, Probabilities, Promise, SumsToOne, Weights
 from derive.calculus.recurrence import entries_of, in_order, recurrences
 from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM, Running, check_running
@@ -45,6 +45,7 @@ from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
+from derive.statement.weighting import known_only, weighted
 from derive.text.entry_text import base_name
 from derive.text.errors import SpecError, StatementError
 from derive.text.user_text import listed, shown
@@ -53,7 +54,7 @@ from derive.text.user_text import listed, shown
 LONGEST_NAME = 100
 #: The kinds of names of a statement, as they are spoken of.
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
-STEP_NUMBER = "a number of the step"
+STEP_NUMBER, WEIGHTS = "a number of the step", "the weights of the samples"
 DECLARED = "a declared tensor"
 #: What the names of stopped tensors end with.
 _STOPPED = "bar"
@@ -70,7 +71,7 @@ class StatementBuilder:
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
-    initialisation, order, truncate. Raises SpecError for an invalid one.
+    initialisation, order, truncate, sample_weight, missing. Raises SpecError for an invalid one.
 
     >>> from sympy import tanh
     >>> s = StatementBuilder()
@@ -574,7 +575,9 @@ class StatementBuilder:
         sample or sums over an index of samples, stays as it is written.
         """
         terms = Add.make_args(self._begun(self._without_stops(formula(expression, "the error"), name or "E")))
-        self._set_error(Add(*map(_averaged, terms)), name)
+        averaged = [_averaged(term) for term in terms if SAME_SAMPLE in term.free_symbols]
+        others = [term for term in terms if SAME_SAMPLE not in term.free_symbols]
+        self._set_error(Add(*self._weighted(averaged), *others), name)
 
     def loss(self, name: str, target: Entries, prediction: Entries) -> None:
         """State a loss of the catalogue, such as ``huber(delta=0.5)``, as the error: of a target and what predicts it.
@@ -600,7 +603,47 @@ class StatementBuilder:
         for promise in chosen.promises(self._promised(target)):
             self._promise(promise)
         found = chosen.equation(Tensor("E", Role.ERROR.value), target.tensor, prediction.tensor, self.supply)
-        self._set_error(found.expression, None)
+        self._set_error(Add(*self._weighted([found.expression])), None)
+
+    def _weighted(self, terms: list[Expr]) -> list[Expr]:
+        """The terms of the error that are sums over the samples, with what the options say of weights and of masks."""
+        if self.learning.missing == "ignore":
+            masks = dict(map(self._mask, (t for t in self._data if t.role == Role.TARGET)))
+            if not any(target.symbol in term.free_symbols for target in masks for term in terms):
+                raise StatementError(
+                    "missing is ignore, but no term of the error is a mean over the samples of a target"
+                )
+            terms = [known_only(term, masks) for term in terms]
+        if self.learning.sample_weight != "none":
+            if not terms:
+                raise StatementError(
+                    f"sample_weight is {self.learning.sample_weight}, but no term of the error is averaged over the "
+                    "samples: read the same sample in it, or multiply it by an input for each sample"
+                )
+            weight = self._given(self._free_name("c"), Role.SAMPLE_WEIGHT, WEIGHTS, (), True, None).tensor
+            mean, index = self.learning.sample_weight == "mean", self.supply.fresh(SAMPLE_AXIS)
+            self._promise(Weights(weight) if mean else NotNegative(weight))
+            terms = [weighted(term, weight, mean, index) for term in terms]
+        return terms
+
+    def _mask(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """A target and its mask, which is 1 where the target is known."""
+        if target.places is not None or not any(axis.sample for axis in target.axes):
+            raise StatementError(f"missing is ignore, but the target {target.name} has no real numbers for each sample")
+        if any(isinstance(p, SumsToOne) and p.tensor == target for p in self._promises):
+            raise StatementError(
+                f"missing is ignore, but the targets {target.name} of a sample sum to 1, so that none of them can be "
+                "missing alone: use the option sample_weight, and a weight of 0 for a sample without a class"
+            )
+        several = sum(t.role == Role.TARGET for t in self._data) > 1
+        name = self._free_name(f"M_{target.name}" if several else "M")
+        self._check_name(name)
+        mask = replace(target, name=name, role=Role.KNOWN.value)
+        self._kinds[name] = "the mask of a target"
+        self._data.append(mask)
+        self._checks.add(mask)
+        self._promise(Mask(mask))
+        return target, mask
 
     def _set_error(self, expression: Expr, name: str | None) -> None:
         if self._error is not None:
@@ -702,6 +745,10 @@ class StatementBuilder:
         """Promise that all entries are positive."""
         self._promise(Positive(self._promised(tensor)))
 
+    def promise_not_negative(self, tensor: Entries) -> None:
+        """Promise that no entry is negative."""
+        self._promise(NotNegative(self._promised(tensor)))
+
     def _promised(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Entries) or tensor.tensor not in (*self._data, *self._parameters):
             raise StatementError(f"a promise about {tensor!r} is of no use: promise something about data or parameters")
@@ -743,7 +790,8 @@ class StatementBuilder:
                 if (name, str(given[at])) not in self._begins:
                     raise StatementError(f"nothing reads what {name} begins with at {given[at]}: leave it out")
         alone = any(t.about is not None for t in self._data)
-        trained = [key for key in ("optimizer", "l1", "l2", "clip", "schedule") if not self.learning.is_plain(key)]
+        stepping = ("optimizer", "l1", "l2", "clip", "schedule", "sample_weight", "missing")
+        trained = [key for key in stepping if not self.learning.is_plain(key)]
         if alone and trained:
             raise StatementError(f"the backward pass of a layer alone takes no step: leave out {listed(trained)}")
         strengths = {name: exactly(getattr(self.learning, name)) for name in (L1.name, L2.name)}
@@ -857,9 +905,7 @@ def _outermost(expression: Expr) -> Iterator[Any]:
 
 
 def _averaged(term: Expr) -> Expr:
-    """Average a term over the samples if it reads the same sample; a single sum gets the samples as its last index."""
-    if SAME_SAMPLE not in term.free_symbols:
-        return term
+    """Average a term over the samples; a single sum gets the samples as its last index."""
     fixed, varying = term.as_independent(SAME_SAMPLE, as_Add=False)
     return fixed * total(varying, SAME_SAMPLE) / SAMPLES
 

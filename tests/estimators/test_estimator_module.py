@@ -39,6 +39,8 @@ NETWORKS = {
 
 #: Those whose trainer is in a single file, and not in a package.
 SINGLE = {"free", "margin", "two_numbers"}
+#: Those whose equations read weights of the samples.
+WEIGHTED = {"several", "two_numbers"}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,8 @@ def folder(tmp_path_factory):
     """A folder with the package of each network, which can be imported from there."""
     place = tmp_path_factory.mktemp("estimators")
     for name, (layers, activation, loss) in NETWORKS.items():
-        derivation = derive(Network(layers, activation, loss, name=f"net_{name}"))
+        weighting = "mean" if name in WEIGHTED else "none"
+        derivation = derive(Network(layers, activation, loss, name=f"net_{name}", sample_weight=weighting))
         package = place / f"net_{name}"
         package.mkdir()
         form = derivation.numpy_target.rendered.form("single-file" if name in SINGLE else "package")
@@ -74,11 +77,23 @@ def iris():
     return StandardScaler().fit_transform(x), y
 
 
-@pytest.mark.parametrize("name", ["free", "numbers"])
-@pytest.mark.sampled(2)
+@pytest.mark.parametrize("name", ["free", "numbers", "several"])
+@pytest.mark.sampled(3)
 def test_it_passes_scikit_learns_checks_where_the_widths_are_free(estimator_of, name):
     options = {"learning_rate": 0.02} if name == "numbers" else {}
     check_estimator(estimator_of(name, **options), on_skip=None)
+
+
+def test_weights_are_taken_where_the_equations_read_them(estimator_of):
+    x, y = iris()
+    options = {"max_iter": 3, "tol": None, "random_state": 0}
+    times = 1 + (y == 1)
+    one = estimator_of("several", class_weight={1: 2}, **options).fit(x, y)
+    two = estimator_of("several", **options).fit(x, y, sample_weight=times)
+    assert one.loss_curve_ == two.loss_curve_
+    assert estimator_of("two_numbers", **options).fit(x[:, :3], x[:, :2], sample_weight=times).n_iter_ == 3
+    with pytest.raises(TypeError, match="sample_weight"):
+        estimator_of("free", **options).fit(x, y, sample_weight=times)
 
 
 @pytest.mark.parametrize("name", [n for n, (*_, loss) in NETWORKS.items() if "mse" not in loss and "huber" not in loss])

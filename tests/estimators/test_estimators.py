@@ -55,7 +55,13 @@ CHECKED = [
 ]
 
 
-@parametrize_with_checks(CHECKED)
+def in_small_batches(estimator):
+    """Where repeated samples come in other batches than samples with weights."""
+    why = "the batches of repeated samples are others than those of samples with weights"
+    return {"check_sample_weight_equivalence_on_dense_data": why} if estimator.batch_size == 10 else {}
+
+
+@parametrize_with_checks(CHECKED, expected_failed_checks=in_small_batches)
 @pytest.mark.sampled(18)
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
@@ -521,3 +527,70 @@ def test_words_are_no_numbers():
 def test_every_odd_activation_has_the_loss_of_margins():
     outputs = [for_classes(name, None, 2) for name in ("identity", "tanh", "softsign", "hard_tanh")]
     assert {(o.loss, o.off, o.probabilities) for o in outputs} == {("hinge", -1.0, "")}
+
+
+# Weights of samples and of classes.
+
+
+def rare():
+    """Two classes that overlap; 4 % are of the second."""
+    choose = np.random.default_rng(0)
+    y = np.array(["often", "rare"])[(np.arange(500) % 25 == 0).astype(int)]
+    return choose.normal(size=(500, 2)) + 0.8 * (y == "rare")[:, None], y
+
+
+def test_a_rare_class_is_found_if_classes_weigh_the_same():
+    x, y = rare()
+    options = {"hidden_layer_sizes": (), "learning_rate": 0.1, "max_iter": 40, "tol": None, "random_state": 0}
+    recall = {}
+    for weight in (None, "balanced", {"rare": 24}):
+        fitted = Classifier(class_weight=weight, **options).fit(x, y)
+        assert fitted.network_.sample_weight == ("none" if weight is None else "mean")
+        recall[str(weight)] = np.mean(fitted.predict(x)[y == "rare"] == "rare")
+    assert recall["None"] < 0.1
+    assert recall["balanced"] > 0.7
+    balanced = Classifier(class_weight="balanced", **options).fit(x, y).parameters_
+    by_hand = Classifier(class_weight={"rare": 12.5, "often": 500 / 960}, **options).fit(x, y).parameters_
+    assert all(np.allclose(balanced[n], v, rtol=1e-9) for n, v in by_hand.items())
+
+
+@pytest.mark.sampled(2)
+@pytest.mark.parametrize("made", [number, lambda **options: small(class_weight="balanced", **options)])
+def test_weights_of_an_estimator_are_repetitions(made):
+    x, y = iris()
+    times = np.random.default_rng(1).integers(0, 3, len(y))
+    options = {"batch_size": 500, "max_iter": 5, "tol": None}
+    one = made(**options).fit(x, y, sample_weight=times)
+    two = made(**options).fit(x.repeat(times, 0), y.repeat(times))
+    assert all(np.allclose(one.parameters_[n], v, rtol=1e-9) for n, v in two.parameters_.items())
+    left = made(**{**options, "batch_size": 10, "early_stopping": True, "max_iter": 2})
+    three = clone(left).fit(x, y, sample_weight=times > 0).parameters_
+    four = clone(left).fit(x[times > 0], y[times > 0]).parameters_
+    assert all(np.allclose(three[n], v, rtol=1e-9) for n, v in four.items())
+
+
+def test_weights_may_begin_in_a_later_partial_fit():
+    x, y = iris()
+    one, two = small(batch_size=150, shuffle=False), small(batch_size=150, shuffle=False)
+    one.partial_fit(x, y, classes=[0, 1, 2]).partial_fit(x, y, sample_weight=1 + (y == 1))
+    two.partial_fit(x, y, classes=[0, 1, 2], sample_weight=np.ones(150)).partial_fit(x, y, sample_weight=1 + (y == 1))
+    assert one.loss_curve_ == pytest.approx(two.loss_curve_, rel=1e-12)
+    assert len(one.loss_curve_) == 2
+    assert pickle.loads(pickle.dumps(one)).network_.sample_weight == "mean"
+    with pytest.raises(ValueError, match="class_weight is 'balanced', which needs all samples: use fit"):
+        small(class_weight="balanced").partial_fit(x, y, classes=[0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "class_weight, sample_weight, message",
+    [
+        ("equal", None, "class_weight is 'equal', where a dict of weights by class, 'balanced' or None is expected"),
+        ({7: 1}, None, "class_weight has the class 7, which is not among"),
+        ({1: -1}, None, "the weight of a class in class_weight is -1, but must be a finite number"),
+        (None, np.zeros(150), "(at least one non-zero number|only zeros)"),
+        (None, -np.ones(150), "sample_weight holds -1; expected weights that are not negative"),
+    ],
+)
+def test_wrong_weights_of_an_estimator_are_refused(class_weight, sample_weight, message):
+    with pytest.raises(ValueError, match=message):
+        small(class_weight=class_weight).fit(*iris(), sample_weight=sample_weight)

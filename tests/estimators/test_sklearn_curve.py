@@ -3,6 +3,8 @@
 Scikit-learn computes its gradients from formulas that were typed in; ours were derived.
 """
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
@@ -118,3 +120,22 @@ def test_the_curve_with_an_l2_penalty():
     trainer.fit(x, np.eye(10)[labels], epochs=EPOCHS, learning_rate=0.5, batch_size=BATCH, shuffle=False)
     np.testing.assert_allclose(trainer.epoch_history, mlp.loss_curve_, rtol=1e-9, atol=0)
     assert np.sum(trainer.predict(new).argmax(axis=1) == expected) == np.sum(mlp.predict(new) == expected)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "half_mse"])
+def test_steps_with_weights_of_samples(loss):
+    """Mini-batches, each divided by the sum of its weights; weights of scikit-learn's networks are new in 1.7."""
+    if "sample_weight" not in inspect.signature(MLPClassifier.fit).parameters:
+        pytest.skip("no weights in this version")
+    draw = np.random.default_rng(4)
+    x, weights, labels = draw.normal(size=(75, 3)), draw.uniform(0.1, 4, 75), draw.integers(0, 3, 75)
+    of_classes = loss == "cross_entropy"
+    layers, last = ((3, 5, 3), "softmax") if of_classes else ((3, 5, 1), "identity")
+    trainer = trainer_of(layers, f"tanh,{last}", loss, sample_weight="mean")
+    kind, y = (MLPClassifier, labels) if of_classes else (MLPRegressor, x[:, 0] - labels)
+    mlp = plain_descent(kind, trainer.copy().parameters, (5,), "tanh", 0.3, epochs=4, shuffle=False)
+    mlp.fit(x, y, sample_weight=weights)
+    trainer.fit(x, y, 4, 0.3, BATCH, shuffle=False, sample_weight=weights)
+    for layer, (theirs, offsets) in enumerate(zip(mlp.coefs_, mlp.intercepts_, strict=True), 1):
+        np.testing.assert_allclose(trainer.parameters[f"W{layer}"].T, theirs, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(trainer.parameters[f"b{layer}"][:, 0], offsets, rtol=0, atol=1e-12)

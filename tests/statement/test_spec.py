@@ -47,10 +47,13 @@ def test_defaults() -> None:
         "network_3_4_4_1",
         "sgd",
         0.0,
+        0.0,
         None,
         "constant",
         "glorot_uniform",
         1,
+        "none",
+        "refuse",
         (),
         (),
     )

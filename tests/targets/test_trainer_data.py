@@ -295,7 +295,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], Any, str]] = {
     "a share of 0": ({"validation": 0.0}, ValueError, "validation is 0.0; expected a pair"),
     "a share of NaN": ({"validation": np.nan}, ValueError, "validation is nan; expected a pair"),
     "validation True": ({"validation": True}, TypeError, "validation must be a pair .*, not bool True"),
-    "validation of three": ({"validation": (X, CLASSES, 1)}, TypeError, "validation must be a pair .*, not tuple"),
+    "validation of four": ({"validation": (X, CLASSES, 1, 1)}, TypeError, "validation must be a pair .*, not tuple"),
     "validation in words": ({"validation": "ab"}, TypeError, "validation must be a pair .*, not str 'ab'"),
     "validation of an array": ({"validation": X}, TypeError, r"validation must be a pair .*an array of shape \(6, 3\)"),
     "other features": ({"validation": (X[:, :2], CLASSES)}, ValueError, r"validation X has shape \(6, 2\)"),

@@ -49,6 +49,8 @@ def forward(view: View) -> Part:
         combined = "Some of the equations combine samples, so all are written for a batch:"
         begun = view.begun(replace(view.batch_page, batch=False), batch=True)
         blocks += [say(combined if view.coupled else "The network computes"), Display((*begun, *indexed))]
+        beside = _beside_targets(view)
+        blocks += [say("Here " + " and ".join(["{}"] * len(beside)) + ".", *beside)] if beside else []
         blocks += [*_outside(view), *_parts(view)]
         blocks += _for_a_batch(view) if again else []
     else:
@@ -175,8 +177,19 @@ def _letters(view: View) -> list[Block]:
     said.append(say("{} the output", page.symbol(output.target, output.equation.indices)))
     said.append(say("{} the target", page.symbol(target, output.equation.indices)))
     mean = ", a mean over the outputs" if _averages_outputs(view) else ""
-    said += [*_penalty(view), say("and {} the loss (error)" + mean, view.page.error())]
+    said += [*_beside_targets(view), *_penalty(view), say("and {} the loss (error)" + mean, view.page.error())]
     return [say("Here " + ", ".join(["{}"] * len(said)) + ".{}", *said, _scripts(view))]
+
+
+def _beside_targets(view: View) -> list[Text]:
+    """What the weights of the samples and the masks of targets are."""
+    words = {
+        Role.SAMPLE_WEIGHT: "holds the weights of the samples" if view.coupled else "the weight of the sample",
+        Role.KNOWN: f"{'is ' * view.coupled}1 where a target is known, and 0 where it is missing",
+    }
+    given = [t for t in (view.batch if view.coupled else view.single).inputs if t.role in words]
+    page = view.batch_page if view.coupled else view.page
+    return [say("{} " + words[Role(t.role)], page.symbol(t, whole=True)) for t in given]
 
 
 def _averages_outputs(view: View) -> bool:
@@ -232,6 +245,7 @@ def _arrays(view: View) -> list[Block]:
         if role in roles:
             by_letter.setdefault(view.letter(view.notation.roles[role].batch), words)
     first, *others = [say("{} " + words, letter) for letter, words in by_letter.items()]
+    others += _beside_targets(view)
     words = "Here {}" + ", {}" * (len(others) - 1) + " and {}; {} is the loss (error)" + ", {}" * len(_penalty(view))
     found = say(words + ".", first, *others, view.page.error(), *_penalty(view))
     weights = (p for p in view.single.parameters if p.role == Role.WEIGHT and all(a.extent != 1 for a in p.axes))

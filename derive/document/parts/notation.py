@@ -88,9 +88,11 @@ _NOTED = {
     ENTRIES: "entries of the diagonal",
 }
 # Meaning of a tensor by role; the layer is added if there are several.
-_MEANING = {
+_MEANING: dict[str, str] = {
     "input": "inputs",
     "target": "targets",
+    Role.SAMPLE_WEIGHT: "weights of the samples",
+    Role.KNOWN: "1 where a target is known, 0 where it is missing",
     "weight": "weights",
     "bias": "biases",
     "preactivation": "pre-activations",

@@ -112,6 +112,7 @@ class Declarations(Names):
                     "probabilities": self.statement.promise_probabilities,
                     "mask": self.statement.promise_mask,
                     "positive": self.statement.promise_positive,
+                    "not_negative": self.statement.promise_not_negative,
                 }[line.kind.name](tensor)
 
     def _running(self, item: Item, line: Declaration) -> None:

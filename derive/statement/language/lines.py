@@ -114,7 +114,7 @@ class Block:
 Line = Declaration | Option | Promise | Function | Stated | Used | Import
 
 #: The kinds of promises.
-PROMISES = ("sums_to_one", "probabilities", "mask", "positive")
+PROMISES = ("sums_to_one", "probabilities", "mask", "positive", "not_negative")
 
 
 def read_lines(pieces: Iterator[Piece], problems: list[tuple[Place, str]]) -> Lines:

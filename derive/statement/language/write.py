@@ -39,7 +39,7 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import STOP, Elementwise
 from derive.calculus.index import SAMPLES, Axis, Equation, Index, IndexSupply, Tensor, read_alone
 from derive.calculus.products import ProductOver
-from derive.calculus.promises import Mask, Positive, Probabilities, SumsToOne
+from derive.calculus.promises import Mask, NotNegative, Positive, Probabilities, SumsToOne, Weights
 from derive.calculus.reading_order import reading_order, subtracted
 from derive.calculus.recurrence import early
 from derive.calculus.roles import Role
@@ -50,12 +50,14 @@ from derive.learning.penalties import L1, L2, PENALTY
 from derive.statement.language.meanings import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
 from derive.statement.specification import LEARNING, Specification
+from derive.statement.weighting import unweighted
 from derive.text.entry_text import base_name, number_text
 from derive.text.errors import StatementError
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
 _NAMES = {function: name for name, function in reversed(ELEMENTARY.items())}
 _PROMISES = {Mask: "mask", Positive: "positive", Probabilities: "probabilities"}
+_PROMISES |= dict.fromkeys((NotNegative, Weights), "not_negative")
 
 
 def equations_text(forward: ForwardPass, specification: Specification) -> str:
@@ -71,6 +73,8 @@ class _Writer:
         #: The penalty and its strengths are those of options, which state them where the text is read.
         penalised = (specification.l1 or specification.l2) and _is_by_option(forward)
         self.by_option = {PENALTY.name, L1.name, L2.name} if penalised else set[str]()
+        #: So are the weights of the samples and the masks of targets.
+        self.by_option |= {t.name for t in forward.inputs if t.role in (Role.SAMPLE_WEIGHT, Role.KNOWN)}
         covered = (are_covered(e.expression, forward.beginnings) for e in forward.equations)
         self.beginnings = forward.beginnings if all(covered) else ()
         self.functions: dict[Any, str] = {}
@@ -130,13 +134,13 @@ class _Writer:
                 sizes.append(f"{name} = {axis.extent}{start}")
         lines = [("size", sizes)]
         lines.append(("samples", [SAMPLES.name] if self.explicit else []))
-        for word in ("input", "target"):
-            lines.append((word, [self._data(t) for t in forward.inputs if t.role == word and t.about is None]))
+        given = [t for t in forward.inputs if t.about is None and t.name not in self.by_option]
+        lines += [(word, [self._data(t) for t in given if t.role == word]) for word in ("input", "target")]
         lines.append(("recurrent", [self._data(tensor) for tensor in early(forward.equations)]))
         lines.append(("parameter", [self._parameter(p) for p in forward.parameters]))
         lines.append(("constant", [f"{self.name(n)} = {_number(v)}" for n, v in constants.items()]))
         said = [f"{word} {', '.join(items)}" for word, items in lines if items]
-        for promise in forward.promises:
+        for promise in (p for p in forward.promises if p.tensor.name not in self.by_option):
             tensor = promise.tensor
             if isinstance(promise, SumsToOne):
                 axis = tensor.axes[promise.axis]
@@ -170,7 +174,7 @@ class _Writer:
 
     def _options(self) -> list[str]:
         values = self.specification.values()
-        keys = [key for key in LEARNING if key not in (L1.name, L2.name) or self.by_option]
+        keys = [key for key in LEARNING if key not in (L1.name, L2.name) or PENALTY.name in self.by_option]
         return [f"option {k} = {values[k]}" for k in keys if k == "name" or not self.specification.is_plain(k)]
 
     def _ends(self) -> list[str]:
@@ -211,7 +215,8 @@ class _Writer:
         """The error: of each term that is the mean over the samples, what is averaged."""
         text = ""
         stated = all_joined(equation.expression, self.beginnings)
-        whole = stated.xreplace({PENALTY[()]: Integer(0)}) if self.by_option else stated
+        without_penalty = {PENALTY[()]: Integer(0)} if PENALTY.name in self.by_option else {}
+        whole = unweighted(stated.xreplace(without_penalty), self.by_option)
         for term in reading_order(Add.make_args(whole)):
             what, hidden = self._averaged(*term.as_independent(Sum, as_Add=False)) or (term, None)
             less = subtracted(what)

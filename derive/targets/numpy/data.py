@@ -11,7 +11,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor
 from derive.calculus.program import Program
-from derive.calculus.promises import Mask, Positive, Probabilities, Promise, SumsToOne
+from derive.calculus.promises import Mask, NotNegative, Positive, Probabilities, Promise, SumsToOne, Weights
 from derive.calculus.roles import Role
 from derive.record import record
 from derive.targets.names import CodeNames
@@ -26,6 +26,8 @@ _PROMISED: tuple[tuple[tuple[type[Promise], ...], str], ...] = (
     ((Mask,), "mask"),
     ((Probabilities,), "chances"),
     ((Positive,), "positive"),
+    ((Weights,), "weights"),
+    ((NotNegative,), "factors"),
 )
 #: What numbers of a kind are.
 KINDS = {
@@ -38,6 +40,8 @@ KINDS = {
     "chances": "numbers between 0 and 1",
     "shares": "positive numbers that sum to 1",
     "mask": "0 or 1",
+    "weights": "numbers that are not negative, and not all 0",
+    "factors": "numbers that are not negative",
 }
 
 
@@ -53,18 +57,33 @@ class Data:
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
         """The inputs."""
-        return tuple(t for t in self.program.inputs if t.role != Role.TARGET)
+        return tuple(t for t in self.program.inputs if not t.is_compared)
 
     @cached_property
     def targets(self) -> tuple[Tensor, ...]:
         """The targets."""
         return tuple(t for t in self.program.inputs if t.role == Role.TARGET)
 
+    @cached_property
+    def masks(self) -> tuple[Tensor, ...]:
+        """What says which targets are known, in the order of the targets; empty if all are."""
+        return tuple(t for t in self.program.inputs if t.role == Role.KNOWN)
+
+    @cached_property
+    def weight(self) -> Tensor | None:
+        """The weights of the samples; None without any."""
+        return next((t for t in self.program.inputs if t.role == Role.SAMPLE_WEIGHT), None)
+
     @property
     def is_plain(self) -> bool:
         """Whether there are one input and one target, both matrices of units and samples."""
         one_each = len(self.inputs) == len(self.targets) == 1 and self.inputs[0].name not in self.kinds
-        return one_each and all(map(_is_matrix, self.program.inputs))
+        return one_each and all(map(_is_matrix, (*self.inputs, *self.targets)))
+
+    @property
+    def is_pair(self) -> bool:
+        """Whether that is all: neither weights nor masks come with the data."""
+        return self.is_plain and len(self.program.inputs) == 2
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -99,6 +118,7 @@ class Data:
         numbered = [t for t in self.program.inputs if t.places is not None]
         found = {"data": dict_code((t.name, self._shape(t)) for t in self.program.inputs)}
         found |= {"inputs": str(len(self.inputs))} if len(self.inputs) != 1 else {}
+        found |= {"targets_end": str(len(self.inputs) + len(self.targets))} if self.masks or self.weight else {}
         found |= {"places": dict_code((t.name, self._places(t.places)) for t in numbered)} if numbered else {}
         found |= {"kinds": dict_code((name, quoted(kind)) for name, kind in kinds.items())} if kinds else {}
         found |= {"over": dict_code(over.items())} if over else {}

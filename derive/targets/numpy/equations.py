@@ -191,7 +191,7 @@ def _first(state: Tensor, averages: Mapping[str, str]) -> str:
 def _alone_given(statements: Statements, function: str) -> Lines:
     """The lines that say what the arguments of a product are, and what it computes, where others need it."""
     program, codes = statements.program, statements.codes.tensors
-    given = [t.name if t.about is None else f"V {t.owner.name}" for t in program.inputs if t.role != Role.TARGET]
+    given = [t.name if t.about is None else f"V {t.owner.name}" for t in program.inputs if not t.is_compared]
     ends = {t.name: codes[t.about.name] for t in program.upstream if t.about is not None}
     if function == GAUSS_NEWTON:
         return folded((f"GIVEN = {_tuple(t.owner.name for t in program.upstream)}",), "")

@@ -66,6 +66,11 @@ def estimator_files(network: Network) -> dict[str, str]:
     sources |= {last: "targets.shape[1]"} if isinstance(last, str) else {}
     sources |= {first: "X.shape[1]"} if isinstance(first, str) else {}
     called = width_names(names)
+    of_kind = _classes(network, targets) if targets in CLASSES else _numbers(last)
+    weighted = network.sample_weight != "none"
+    base = f"{'Weighted' * weighted}{of_kind['kind']}Base"
+    imported = sorted(["Array", base, *(["Outputs"] if targets in CLASSES else [])])
+    by_class = [("class_weight", "Any", "None")] if weighted and targets in CLASSES else []
     source = fill(
         "numpy/estimator.py.jinja",
         name=network.name,
@@ -76,8 +81,15 @@ def estimator_files(network: Network) -> dict[str, str]:
         inputs_said=_said(first, "feature"),
         fixed_inputs=first if isinstance(first, int) else None,
         fixed_outputs=last if isinstance(last, int) else None,
-        settings=(("learning_rate", "float", "0.1" if base_name(network.optimizer) in PLAIN else "0.001"), *_SETTINGS),
-        **(_classes(network, targets) if targets in CLASSES else _numbers(last)),
+        settings=(
+            *by_class,
+            ("learning_rate", "float", "0.1" if base_name(network.optimizer) in PLAIN else "0.001"),
+            *_SETTINGS,
+        ),
+        base=base,
+        by_class=by_class,
+        imported=imported + (["count"] if hidden else []),
+        **of_kind,
     )
     imports, code = merged(("sklearn_settings", "sklearn_base", "sklearn_kinds"))
     return {

@@ -40,7 +40,10 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
         "targets": "classes" if any(classes) else data.kind,
         "class_axis": next((f", axis={n}" for n in classes if n not in (None, 1)), ""),
         **_types(data, data.is_plain),
-        "simple": data.is_plain and len(program.outputs) == 1 and not coupled,
+        "pair": data.is_pair,
+        "weight": data.kinds[data.weight.name] if data.weight else "",
+        "masks": data.masks,
+        "simple": data.is_pair and len(program.outputs) == 1 and not coupled,
         **_predicted(data, _score(network)[0]),
         **_predict_code(data),
         "coupled_lines": tuple(_wrapped(_coupled_fit(training, listed(program.averages) if program.averages else ""))),
@@ -71,10 +74,11 @@ def _widths(names: Sequence[str]) -> str:
 
 def _fit_lines(data: Data) -> list[str]:
     """The lines about the shapes of the data and the allowed targets."""
+    missing = " NaN in Y means that this output has no error." if data.masks else ""
     if data.is_plain:
         shape, units = data.rows_shape(data.inputs[0]), data.extent(data.targets[0].axes[0].extent)
-        return _wrapped(f"X is {shape}, Y is {_target_shapes(data.kind, units)}: {KINDS[data.kind]}.")
-    lines = [f"X is {data.by_rows(data.inputs)}.", f"Y is {data.by_rows(data.targets)}."]
+        return _wrapped(f"X is {shape}, Y is {_target_shapes(data.kind, units)}: {KINDS[data.kind]}.{missing}")
+    lines = [f"X is {data.by_rows(data.inputs)}.", f"Y is {data.by_rows(data.targets)}.{missing}"]
     return [line for said in lines for line in _wrapped(said)]
 
 

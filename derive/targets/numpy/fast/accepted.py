@@ -26,6 +26,7 @@ def require(lines: Iterable[Line], program: ArrayProgram) -> None:
     listed = [line for line in lines if line.stage != "update"]
     for tensor in (*program.inputs, *program.parameters):
         allowed = [[False], [False, False]] if tensor in program.parameters else [[False, True]]
+        allowed += [[True]] if tensor.role == Role.SAMPLE_WEIGHT else []
         if [axis.sample for axis in tensor.axes] not in allowed:
             raise NotStraight(f"the axes of {tensor.name}")
     stacked = {line.target.name for line in listed if is_stack(line)}
@@ -76,6 +77,10 @@ class _Forms:
                 self._entries(inner)
         elif isinstance(node, mx.Number) and not is_penalty:
             self._number(node.value.xreplace(self.penalties))
+        elif isinstance(node, mx.Hadamard):  # divided by the sum of the weights
+            sums = [inner for inner in node.factors if not _is_of_weights(inner)]
+            self._require(len(sums) == 1, node)
+            self._total(sums[0])
         else:
             self._require(isinstance(node, mx.Plus | mx.Scale), node)
             self._own_number(node)
@@ -98,7 +103,8 @@ class _Forms:
             for argument in node.arguments:
                 self._entries(argument)
         elif isinstance(node, mx.Broadcast):
-            self._require(isinstance(node.of, mx.Number) or self._is_mean_of_shares(node), node)
+            one_for_all = isinstance(node.of, mx.Number) or _is_of_weights(node.of)
+            self._require(one_for_all or self._is_mean_of_shares(node), node)
             self._own_number(node.of)
         else:
             self._require(isinstance(node, _ENTRYWISE), node)
@@ -143,7 +149,8 @@ class _Forms:
                 self._require(isinstance(inner, _ENTRYWISE), inner)
 
     def _is_batch(self, node: mx.Array) -> bool:
-        return [axis.sample for axis in node.tensor.axes] == [False, True] and node.tensor.name not in self.stacked
+        units = [axis.sample for axis in node.tensor.axes] == [False, True] and node.tensor.name not in self.stacked
+        return units or _is_of_weights(node)
 
     def _is_learned(self, node: mx.Node) -> bool:
         inner = node.of if isinstance(node, mx.Part) else node
@@ -158,3 +165,11 @@ class _Forms:
         """A number must be one for all steps: of widths, of the samples of a batch, of what is fixed."""
         learned = [s for s in value.free_symbols if not s.is_integer and s not in self.numbers]
         self._require(not learned, f"the number {', '.join(map(str, learned[:1]))} in a formula")
+
+
+def _is_of_weights(node: mx.Node) -> bool:
+    """Whether a node is the weights of the samples, or a power of their sum."""
+    if isinstance(node, mx.Power):
+        node = node.base
+    inner = node.of if isinstance(node, mx.SumOver) else node
+    return isinstance(inner, mx.Array) and inner.tensor.role == Role.SAMPLE_WEIGHT

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sympy import Integer, Symbol
+from sympy import Add, Expr, Integer, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
@@ -141,8 +141,8 @@ class _Printer(FormPrinter):
         self.code.store.append(f"{outside}[...] = {inside}{turn}")
 
     def _data(self) -> None:
-        """The inputs, turned as they come, with their ones if they have any; and the targets."""
-        (x, y), setup = self.program.inputs, self.code
+        """The inputs, turned as they come, with their ones if they have any; and all that is compared."""
+        (x, *compared), setup = self.program.inputs, self.code
         ones = self.made.ones.get(x.name)
         whole = x if ones is None else ones.whole
         rows, columns = map(self.text, mx.Array(whole).shape)
@@ -152,11 +152,18 @@ class _Printer(FormPrinter):
         if ones is not None:
             setup.input_ones = ones.ones
             self.places[x.name] = f"X[{':-1' if ones.ones else '1:'}]"
-        outputs, samples = map(self.text, mx.Array(y).shape)
+        sides = [mx.Array(tensor).shape for tensor in compared]
+        outputs, samples = self.text(Add(*(rows for rows, _ in sides))), self.text(sides[0][1])
         setup.make(f"Y{ALL}", f"np.zeros((slots, {outputs}, {samples}), dtype)")
-        setup.batch["Y"] = f"list(Y{ALL})"
-        self.places[y.name] = "Y"
-        self.kept.add(y.name)
+        first: Expr = Integer(0)
+        for tensor, (count, _) in zip(compared, sides, strict=True):
+            name = "Y" if len(compared) == 1 else self.scope.fresh("targets") if first == 0 else self.name(tensor)
+            if len(compared) > 1:
+                setup.make(f"{name}{ALL}", f"Y{ALL}{self.slice(first, count, 1)}")
+            setup.batch[name] = f"list({name}{ALL})"
+            self.places[tensor.name] = name
+            self.kept.add(tensor.name)
+            first += count
 
     def _slopes(self) -> dict[str, list[Line]]:
         """Activations of one function side by side, and their slopes; the lines that compute these, by tensors."""

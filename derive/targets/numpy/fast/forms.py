@@ -366,7 +366,9 @@ def can_wait(form: mx.Node, fixed: Collection[Expr], kept: Collection[Expr]) -> 
     """
     if isinstance(form, mx.SumOver):
         return form.axis is None and all(_is_entrywise(node, fixed) for node in mx.walk(form.of))
-    if not isinstance(form, mx.Plus | mx.Scale | mx.Number) or not numbers_in(form) <= {*fixed, *kept}:
+    if not isinstance(form, mx.Plus | mx.Scale | mx.Hadamard | mx.Power | mx.Number):
+        return False
+    if not numbers_in(form) <= {*fixed, *kept}:
         return False
     return all(can_wait(inner, fixed, kept) for inner in mx.children(form))
 
@@ -374,8 +376,8 @@ def can_wait(form: mx.Node, fixed: Collection[Expr], kept: Collection[Expr]) -> 
 def _is_entrywise(node: mx.Node, fixed: Collection[Expr]) -> bool:
     """Whether a node of a formula has an entry for each unit and each sample of a batch, and reads no input."""
     if isinstance(node, mx.Array):
-        axes = node.tensor.axes
-        return len(axes) == 2 and axes[1].sample and not axes[0].sample and node.tensor.role != Role.INPUT
+        samples = [axis.sample for axis in node.tensor.axes]
+        return samples in ([False, True], [True]) and node.tensor.role != Role.INPUT
     if isinstance(node, mx.Part):
         return node.axis == 0 and isinstance(node.of, mx.Array)
     plain = isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast)

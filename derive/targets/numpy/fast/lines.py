@@ -128,7 +128,17 @@ def _check_names(made: Straight, program: ArrayProgram) -> None:
 
 def line_of(statement: ArrayAssign) -> Line:
     """A statement that is yet to be rewritten."""
-    return Line(statement.target, lowered(recognise(statement.form)), (statement.number,), statement.stage)
+    form = lowered(recognise(statement.form))
+    form = _of_all(form) if statement.stage == "error" else form
+    return Line(statement.target, form, (statement.number,), statement.stage)
+
+
+def _of_all(node: mx.Node) -> mx.Node:
+    """A form with the sum of a single row as that of all entries."""
+    inner = mx.rebuilt(node, tuple(map(_of_all, mx.children(node))))
+    if isinstance(inner, mx.SumOver) and inner.axis == 1 and inner.of.shape[0] == 1:
+        return mx.SumOver(inner.of, None)
+    return inner
 
 
 def grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, list[Value]]:

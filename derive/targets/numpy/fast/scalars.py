@@ -80,11 +80,11 @@ class _Printer:
         self.operations = self.calls = 0
 
     def run(self) -> Scalars:
-        x, y = self.program.inputs
+        x = self.program.inputs[0]
         for block in self.made.blocks:
             self._block(block)
         learned = [str(e) for block in self.made.blocks for e in self.values[block.name].flat]
-        row = [str(e) for t in (x, y) for e in self._symbols(t).flat]
+        row = [str(e) for t in self.program.inputs for e in self._symbols(t).flat]
         if x.name in self.made.ones:
             row.insert(0 if self.made.ones[x.name].ones == 0 else x.axes[0].extent, "_")
         updates: list[str] = []

@@ -42,7 +42,7 @@ def compare_steps(
     state = network.initial_state(parameters) if state is None else state
     network.check_state(parameters, state)
     parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
-    rows = network.data.turned(network.stored(parameters, data))
+    rows = network.data.counted(network.data.turned(network.stored(parameters, data)))
     rate, count = _checked_rate(learning_rate), _positive_integer(steps, "steps")
     if faster is None or faster.change(network):
         return 0.0  # fit takes its steps with update

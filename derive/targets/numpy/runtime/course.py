@@ -48,7 +48,10 @@ class _Course:
         lengths = [size] * (self.whole // size) + [samples - self.whole] * (
             self.whole < samples
         )
-        self.weights = np.array(lengths) / samples
+        #: How much the error of each batch counts in an epoch, unless weights say it.
+        self.shares = np.array(lengths) / samples
+        divides = trainer.network.data.divides
+        self.weights = trainer.network.data.weights(data) if divides else None
         self.steps: dict[int, _Plain] = trainer._steps_for(set(lengths))
         #: As they were given, for what the functional core is asked about a step.
         self.given = tuple(np.ascontiguousarray(array) for array in data)
@@ -58,13 +61,15 @@ class _Course:
         self.first: float | None = None
         self.running: _Plain | None = None
         self.pending: list[tuple[_Plain, Array, Array]] = []
+        #: The errors of an epoch that has begun, and the sums of the weights.
         self.begun: list[float] = []
+        self.sums: list[float] = []
         self._start_afresh()
 
     @property
     def block(self) -> int:
         """How many epochs are handed over at once where nothing comes between them."""
-        return max(1, self.steps[self.size].chunk // len(self.weights))
+        return max(1, self.steps[self.size].chunk // len(self.shares))
 
     def _start_afresh(self) -> None:
         """Go on from the trainer's parameters and state as they are now."""
@@ -126,15 +131,22 @@ class _Course:
         _copy_into(trainer.state, self.spare[1])
         errors = np.concatenate([errors for _, _, errors in self.pending]).tolist()
         self.begun.extend(errors)
-        count = len(self.begun) // len(self.weights)
-        parts = np.reshape(
-            self.begun[: count * len(self.weights)], (count, len(self.weights))
-        )
+        count = len(self.begun) // len(self.shares)
+        done = count * len(self.shares)
+        parts = np.reshape(self.begun[:done], (count, len(self.shares)))
         # not a product of matrices: its last digit depends on the number of rows
-        means = (parts * self.weights).sum(axis=1).tolist()
-        self.first = means[0] if self.first is None and means else self.first
-        trainer._note(errors, means)
-        del self.begun[: count * len(self.weights)]
+        if self.weights is None:
+            means = (parts * self.shares).sum(axis=1)
+        else:
+            for _, batches, _ in self.pending:
+                self.sums.extend(self.weights[batches].sum(axis=1).tolist())
+            sums = np.reshape(self.sums[:done], parts.shape)
+            means = (parts * sums).sum(axis=1) / sums.sum(axis=1)
+            del self.sums[:done]
+        if self.first is None and len(means):
+            self.first = float(means[0])
+        trainer._note(errors, means.tolist())
+        del self.begun[:done]
         self.pending.clear()
         self.due = time.perf_counter() + self.pause
         self.bar.show()

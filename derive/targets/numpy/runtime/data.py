@@ -29,6 +29,7 @@ class _Datum(NamedTuple):
     places   for integers, the axis whose entries they number: its extent, its start
     over     the axis over which shares sum to 1
     target   whether they are targets
+    beside   whether they are the weights of the samples, or masks of the targets
     """
 
     name: str
@@ -37,6 +38,12 @@ class _Datum(NamedTuple):
     places: tuple[Extent, int] | None = None
     over: int = 0
     target: bool = False
+    beside: bool = False
+
+    @property
+    def is_weight(self) -> bool:
+        """Whether they are the weights of the samples."""
+        return self.beside and self.kind != "mask"
 
     @property
     def axis(self) -> int | None:
@@ -67,6 +74,8 @@ class _Datum(NamedTuple):
         kind = np.float64 if self.places else dtype
         array = _real_numbers(values, called, kind)
         array = self._shaped(array, called, sizes, by_rows)
+        if self.target and self.kind != "classes" and np.isnan(array).any():
+            raise ValueError(f"{called} holds NaN; expected numbers{WITHOUT_MASKS}")
         _check_values(array, called)
         return array
 
@@ -83,7 +92,8 @@ class _Datum(NamedTuple):
             turned = array.ndim == 2 and _fits(array.shape[::-1], wanted)
             where = "rows" if by_rows else "columns"
             hint = f"; samples are {where} here" if turned and None in axes else ""
-            column = by_rows and None not in wanted and wanted[1:] == (1,)
+            column = by_rows and wanted[1:] == (1,)
+            column = column and (None not in wanted or self.is_weight)
             expected = _shown(wanted[:1] if column else wanted)
             raise ValueError(f"{name} has shape {given}; expected {expected}{hint}")
         return array
@@ -127,6 +137,8 @@ class _Datum(NamedTuple):
                 raise ValueError(
                     f"{name} holds {stored[wrong][0]:g}; expected {wanted}"
                 )
+        if self.kind == "weights" and not stored.any():
+            raise ValueError(f"{name} holds only 0; expected some positive weight")
         if self.kind in ("classes", "shares"):
             sums = np.sum(stored, axis=self.over, dtype=np.float64)
             if np.max(np.abs(sums - 1)) > 1e-6:
@@ -143,8 +155,11 @@ class _Data:
     def __init__(self, data: Sequence[_Datum]) -> None:
         """Keep what each is."""
         self.all = tuple(data)
-        self.inputs = tuple(datum for datum in data if not datum.target)
+        self.weight = next((datum for datum in data if datum.is_weight), None)
+        #: What says which entries of the targets are known, in their order.
+        self.masks = tuple(d for d in data if d.beside and not d.is_weight)
         self.targets = tuple(datum for datum in data if datum.target)
+        self.inputs = tuple(d for d in data if not d.target and not d.beside)
         self._shapes = [
             (datum.shape, datum.axis, any(isinstance(e, str) for e in datum.shape))
             for datum in data
@@ -186,18 +201,67 @@ class _Data:
         dtype: Any,
         of: str = "",
         inputs_only: bool = False,
+        sample_weight: Any = None,
     ) -> tuple[Array, ...]:
         """Checked data, samples as rows, in one piece: all, or the inputs alone.
 
-        `X` and `Y` are dicts, or arrays where there is one of each.
+        `X` and `Y` are dicts, or arrays where there is one of each. Without a
+        `sample_weight`, all weights are 1. A mask is 0 where its target is NaN.
         """
         given = [*self._named(X, self.inputs, "X", of)]
         if not inputs_only:
             given += self._named(Y, self.targets, "Y", of)
-        arrays = tuple(d.read(v, sizes, dtype, name, True) for d, v, name in given)
+        masks, known = dict(zip(self.targets, self.masks, strict=False)), []
+        for place, (datum, value, name) in enumerate(given):
+            if datum in masks:
+                filled, found = _filled(value, datum, name, dtype)
+                given[place] = datum, filled, name
+                known.append((masks[datum], found, place))
+        arrays = [d.read(v, sizes, dtype, name, True) for d, v, name in given]
         called = [(datum, name) for datum, _, name in given]
-        checked = self._checked(called, arrays, sizes, by_rows=True)
+        if self.weight is not None and not inputs_only:
+            if sample_weight is None:
+                sample_weight = np.ones(self.samples(arrays))
+            name = f"{of}sample_weight"
+            arrays.append(self.weight.read(sample_weight, sizes, dtype, name, True))
+            called.append((self.weight, name))
+        elif sample_weight is not None:
+            raise ValueError(WITHOUT_WEIGHTS)
+        for mask, found, place in known:
+            shape = arrays[place].shape
+            whole = found.reshape(
+                shape if found.size == arrays[place].size else (-1, 1)
+            )
+            arrays.append(np.broadcast_to(whole, shape).astype(dtype))
+            called.append((mask, mask.name))
+        checked = self._checked(called, tuple(arrays), sizes, by_rows=True)
         return checked if inputs_only else tuple(map(np.ascontiguousarray, checked))
+
+    def weights(self, rows: Sequence[Array]) -> Array:
+        """The weight of each sample, for equations that read it."""
+        assert self.weight is not None
+        return rows[self.all.index(self.weight)].reshape(-1)
+
+    def known(self, rows: Sequence[Array]) -> Array | None:
+        """Which entries of the first target are known; None if all are."""
+        if not self.masks:
+            return None
+        known: Array = rows[self.all.index(self.masks[0])] == 1
+        return known
+
+    @property
+    def divides(self) -> bool:
+        """Whether the error is divided by the sum of the weights."""
+        return self.weight is not None and self.weight.kind == "weights"
+
+    def counted(self, rows: tuple[Array, ...]) -> tuple[Array, ...]:
+        """The data without samples of weight 0, where the sum of weights divides.
+
+        So no batch has the sum 0, and a weight of 0 leaves a sample out.
+        """
+        if not self.divides or (weights := self.weights(rows)).all():
+            return rows
+        return self.chosen(rows, np.flatnonzero(weights))
 
     def _named(
         self, values: Any, wanted: tuple[_Datum, ...], argument: str, of: str
@@ -273,8 +337,11 @@ class _Data:
         """Stored inputs and targets by name, samples as rows."""
         rows = [np.ascontiguousarray(array) for array in self.turned(arrays)]
         found = dict(zip((datum.name for datum in self.all), rows, strict=True))
-        targets = {datum.name: found.pop(datum.name) for datum in self.targets}
-        return found, targets
+        targets, inputs = (
+            {datum.name: found[datum.name] for datum in some}
+            for some in (self.targets, self.inputs)
+        )
+        return inputs, targets
 
     def scaled(self, arrays: Sequence[Array], factor: float) -> tuple[Array, ...]:
         """The data with the real inputs multiplied by a number."""
@@ -282,6 +349,24 @@ class _Data:
             array if d.target or d.places or d.kind != "real" else factor * array
             for d, array in zip(self.all, arrays, strict=True)
         )
+
+
+def _filled(values: Any, datum: _Datum, name: str, dtype: Any) -> tuple[Array, Array]:
+    """Targets with a number that the loss takes in place of NaN; which are known."""
+    array = _real_numbers(values, name, dtype)
+    known = ~np.isnan(array)
+    return np.where(known, array, 1 if datum.kind == "signs" else 0), known
+
+
+def _read_weights(values: Any, samples: int) -> Array:
+    """The weights of so many samples, for a score; 1 without any."""
+    if values is None:
+        return np.ones(samples)
+    datum = _Datum("sample_weight", (1, None), "weights", beside=True)
+    found = datum.read(values, {}, np.float64, datum.name, True)
+    _check_lengths(samples, len(found), "X", datum.name)
+    datum.check_kind(found, datum.name)
+    return found.reshape(-1)
 
 
 def _width(extent: str) -> tuple[str, int]:
@@ -340,4 +425,16 @@ _WRONG: dict[str, tuple[Callable[[Array], Array], str]] = {
     "positive": (lambda Y: Y <= 0, "positive numbers"),
     "shares": (lambda Y: Y <= 0, "shares, which are positive"),
     "chances": (lambda Y: (Y <= 0) | (Y >= 1), "numbers between 0 and 1"),
+    "weights": (lambda c: c < 0, "weights, which are not negative"),
+    "factors": (lambda c: c < 0, "weights, which are not negative"),
 }
+#: What may be done about targets that are NaN.
+WITHOUT_MASKS = (
+    ': leave these samples out, or derive the network with missing="ignore" '
+    "(--missing ignore), so that these outputs have no error"
+)
+#: What a trainer says to weights that its equations do not read.
+WITHOUT_WEIGHTS = (
+    "sample_weight is given, but the equations have no weights: derive the network "
+    'with sample_weight="mean" (or --sample-weight mean), or leave sample_weight out'
+)

@@ -24,6 +24,8 @@ _DRAWN: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
     "counts": lambda draw, shape: draw.integers(0, 6, shape).astype(np.float64),
     "mask": lambda draw, shape: (draw.uniform(0, 1, shape) < 0.75).astype(np.float64),
     "positive": lambda draw, shape: draw.uniform(0.5, 1.5, shape),
+    "weights": lambda draw, shape: draw.uniform(0.5, 1.5, shape),
+    "factors": lambda draw, shape: draw.uniform(0.5, 1.5, shape),
     "chances": lambda draw, shape: draw.uniform(0.1, 0.9, shape),
 }
 

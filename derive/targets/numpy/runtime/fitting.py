@@ -48,12 +48,14 @@ class _Fitting:
         progress: bool | None = False,
         checkpoint: str | os.PathLike[str] | None = None,
         warn: bool = False,
+        sample_weight: Any = None,
     ) -> None:
         """Check everything; nothing of the trainer has changed if it is refused."""
         self.trainer, self.network = trainer, trainer.network
         self.network.check_parameters(trainer.parameters, in_place=True)
         self.network.check_state(trainer.parameters, trainer.state)
-        data = self.network.by_rows(trainer.parameters, X, Y)
+        data = self.network.by_rows(trainer.parameters, X, Y, sample_weight)
+        data = self.network.data.counted(data)
         self.epochs = _positive_integer(epochs, "epochs")
         given = trainer.learning_rate if learning_rate is None else learning_rate
         self.rates, self.best = _Rates(given), _best(early_stopping)

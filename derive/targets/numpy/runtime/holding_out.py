@@ -17,10 +17,10 @@ _WANTED = 'a pair (X, Y), a share between 0 and 1, "last", or an object with a s
 _LAST = 0.2
 
 
-def _checked_pair(validation: Any, with_targets: bool) -> tuple[Any, Any] | None:
-    """The pair (X, Y) that is given; without targets, X alone will do."""
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
-        return validation[0], validation[1]
+def _checked_pair(validation: Any, with_targets: bool) -> tuple[Any, ...] | None:
+    """The data (X, Y), with weights or not; without targets, X alone will do."""
+    if isinstance(validation, (tuple, list)) and len(validation) in (2, 3):
+        return tuple(validation)
     alone = isinstance(validation, (Mapping, np.ndarray)) and not _of_last(validation)
     return (validation, None) if alone and not with_targets else None
 

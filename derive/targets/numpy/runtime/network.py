@@ -49,10 +49,11 @@ class Network(_Learned):
     data         the shapes of the inputs and then of the targets, None being the axis
                  of the samples; an extent alone is that of rows, samples being columns
     inputs       how many of the data are inputs
+    targets_end  how many are inputs or targets, if weights or masks come after them
     places       of integer data, the axis that they number: its extent and its start
     kinds        what the numbers of data and of parameters are, where they are not any
-                 real numbers: unit, classes, signs, counts, mask, positive, chances or
-                 shares
+                 real numbers: unit, classes, signs, counts, mask, positive, chances,
+                 shares, weights (their sum divides) or factors
     over         of what sums to 1, the axis of the sum, if it is not the first
     output       the tensor that is predicted
     outputs      all that are predicted, if there are several
@@ -89,6 +90,7 @@ class Network(_Learned):
         gradients: Mapping[str, int],
         updates: Mapping[str, int],
         inputs: int = 1,
+        targets_end: int | None = None,
         places: Mapping[str, tuple[Extent, int]] | None = None,
         kinds: Mapping[str, str] | None = None,
         over: Mapping[str, int] | None = None,
@@ -109,15 +111,17 @@ class Network(_Learned):
         self.equations, self.slopes, self.updates = equations, gradients, updates
         self.error_name, self.undefined = error_name, undefined
         self.stopped, self.score = stopped, score
+        end = len(data) if targets_end is None else targets_end
         self.data = _Data(
             [
                 _Datum(
                     name,
                     shape if isinstance(shape, tuple) else (shape, None),
-                    self.kinds.get(name, targets if number >= inputs else "real"),
+                    self.kinds.get(name, targets if inputs <= number < end else "real"),
                     (places or {}).get(name),
                     self.over.get(name, 0),
-                    number >= inputs,
+                    inputs <= number < end,
+                    number >= end,
                 )
                 for number, (name, shape) in enumerate(data.items())
             ]
@@ -317,11 +321,17 @@ class Network(_Learned):
         return self.data.stored(data, self.sizes(parameters), _dtype(parameters))
 
     def by_rows(
-        self, parameters: Parameters, X: Any, Y: Any, of: str = ""
+        self,
+        parameters: Parameters,
+        X: Any,
+        Y: Any,
+        sample_weight: Any = None,
+        *,
+        of: str = "",
     ) -> tuple[Array, ...]:
         """Checked data that come with samples as rows, classes spread out."""
         sizes, dtype = self.sizes(parameters), _dtype(parameters)
-        return self.data.by_rows(X, Y, sizes, dtype, of)
+        return self.data.by_rows(X, Y, sizes, dtype, of, sample_weight=sample_weight)
 
     def inputs_by_rows(self, parameters: Parameters, X: Any) -> tuple[Array, ...]:
         """The same for inputs alone."""

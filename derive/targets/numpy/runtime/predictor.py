@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from derive.targets.numpy.runtime.data import OF_CLASSES
+from derive.targets.numpy.runtime.data import OF_CLASSES, _read_weights
 from derive.targets.numpy.runtime.network import Network
 from derive.targets.numpy.runtime.scores import (
     _d2_deviance,
@@ -116,41 +116,51 @@ class PredictorBase:
         chance = self._predict(X)
         return np.hstack([1 - chance, chance]) if chance.shape[1] == 1 else chance
 
-    def _score(self, X: Any, Y: Any, axis: int = 1) -> float:
+    def _score(self, X: Any, Y: Any, sample_weight: Any = None, axis: int = 1) -> float:
         """The accuracy where targets are classes, otherwise what fits the loss.
 
         Classes that are numbers have their outputs along an axis.
         """
         network = self.network
         network.check_parameters(self.parameters)
-        *inputs, targets = network.by_rows(self.parameters, X, Y)
-        (outputs,) = self._outputs(inputs, (network.output,)).values()
-        (target,) = network.data.targets
+        data = network.by_rows(self.parameters, X, Y)
+        inputs, (target,) = network.data.inputs, network.data.targets
+        (outputs,) = self._outputs(data[: len(inputs)], (network.output,)).values()
+        targets, known = data[len(inputs)], network.data.known(data)
+        weights = _read_weights(sample_weight, len(targets))
         if target.places is not None:
             chosen = outputs.argmax(axis=axis) + target.places[1]
-            return float(np.mean(chosen == targets.reshape(chosen.shape)))
+            right = chosen == targets.reshape(chosen.shape)
+            right = right.reshape(len(right), -1).mean(axis=1)
+            return float(np.average(right, weights=weights))
         kind = target.kind
         outputs, targets = (a.reshape(len(a), -1) for a in (outputs, targets))
+        known = np.ones(targets.shape, bool) if known is None else known
+        known = known.reshape(targets.shape)
+        weights = weights * known.any(axis=1)
+        if not weights.any():
+            raise ValueError("Y holds only NaN: there is nothing to score")
         if network.score[0] == "ordinal":
-            chosen = np.sum(outputs > 0.5, axis=1)
-            return float(np.mean(chosen == targets.argmax(axis=1)))
+            right = np.sum(outputs > 0.5, axis=1) == targets.argmax(axis=1)
+            return float(np.average(right, weights=weights))
         (given,) = Y.values() if isinstance(Y, Mapping) else (Y,)
         by_class = outputs.shape[1] > 1 and _are_classes(np.asarray(given))
         if kind == "classes" or (kind in OF_CLASSES and by_class):
-            return float(np.mean(outputs.argmax(axis=1) == targets.argmax(axis=1)))
+            right = outputs.argmax(axis=1) == targets.argmax(axis=1)
+            return float(np.average(right, weights=weights))
         if kind in OF_CLASSES:
             middle = 0 if kind == "signs" else 0.5
-            right = (outputs >= middle) == (targets >= middle)
-            return float(np.mean(right.all(axis=1)))
+            right = ((outputs >= middle) == (targets >= middle)) | ~known
+            return float(np.average(right.all(axis=1), weights=weights))
         measure, numbers = network.score
         if measure == "cosine":
-            return _mean_cosine(targets, outputs)
+            return _mean_cosine(targets, outputs, weights)
         if len(targets) < 2:
             named = "R^2" if measure == "R^2" else "D^2"
             raise ValueError(f"{named} needs at least two samples: there is 1")
-        wide = targets.astype(np.float64)
+        wide, share = targets.astype(np.float64), weights[:, None] * known
         if measure == "pinball":
-            return _d2_pinball(wide, outputs, numbers)
+            return _d2_pinball(wide, outputs, share, numbers)
         if measure == "deviance":
-            return _d2_deviance(wide, outputs, *numbers)
-        return _r2(wide, outputs[:, : wide.shape[1]])
+            return _d2_deviance(wide, outputs, share, *numbers)
+        return _r2(wide, outputs[:, : wide.shape[1]], share)

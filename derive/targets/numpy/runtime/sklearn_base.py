@@ -19,7 +19,11 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
 
 from derive.targets.numpy.runtime.sklearn_settings import (
     batch,
@@ -68,6 +72,8 @@ class EstimatorBase(BaseEstimator):
 
     trainer_: Any
     n_outputs_: int
+    #: Whether the equations read weights of the samples.
+    _is_weighted: bool
 
     #: How many inputs and outputs the network has, where that is fixed.
     _fixed: ClassVar[tuple[int | None, int | None]] = (None, None)
@@ -93,12 +99,16 @@ class EstimatorBase(BaseEstimator):
         being finite, and is then as it was before; Ctrl-C leaves what is trained so
         far. Warns if the error was still falling after `max_iter` epochs, or has risen.
         """
+        return self._fit(X, y)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train as `fit` says; samples of weight 0 are left out."""
         with _unchanged_if_refused(self):
-            X, targets = self._read(X, y, first=True)
+            X, targets, weights = self._read(X, y, first=True, given=sample_weight)
             source = check_random_state(self.random_state)
             epochs = count("max_iter", self.max_iter)
             options = self._options(epochs, source)
-            self._begin(X, targets, source)
+            self._begin(X, targets, source, weights)
             if flag("early_stopping", self.early_stopping):
                 part = share("validation_fraction", self.validation_fraction)
                 kept, out = train_test_split(
@@ -109,12 +119,20 @@ class EstimatorBase(BaseEstimator):
                 )
                 options["validation"] = X[out], targets[out]
                 X, targets = X[kept], targets[kept]
-            self._train(X, targets, options)
+                if weights is not None:
+                    options["validation"] += (weights[out],)
+                    weights = weights[kept]
+            self._train(X, targets, options, weights)
         self._warn(epochs)
         return self
 
     def _partial_fit(
-        self, X: Any, y: Any, first: bool, classes: Array | None = None
+        self,
+        X: Any,
+        y: Any,
+        first: bool,
+        classes: Array | None = None,
+        sample_weight: Any = None,
     ) -> Self:
         """Go through the samples once, from the parameters as they are."""
         if flag("early_stopping", self.early_stopping):
@@ -123,26 +141,42 @@ class EstimatorBase(BaseEstimator):
                 "fit"
             )
         with _unchanged_if_refused(self):
-            X, targets = self._read(X, y, first, classes)
+            X, targets, weights = self._read(X, y, first, classes, sample_weight)
             source = check_random_state(self.random_state)
             options = {**self._options(1, source), "early_stopping": None}
             if first:
-                self._begin(X, targets, source)
+                self._begin(X, targets, source, weights)
             else:  # the orders go on; a seed would repeat that of the first call
                 options["seed"] = None
-            self._train(X, targets, options)
+                if weights is not None:
+                    self._weigh()
+            self._train(X, targets, options, weights)
         return self
 
     def _read(
-        self, X: Any, y: Any, first: bool, classes: Array | None = None
-    ) -> tuple[Array, Array]:
-        """The features and the targets, checked."""
+        self,
+        X: Any,
+        y: Any,
+        first: bool,
+        classes: Array | None = None,
+        given: Any = None,
+    ) -> tuple[Array, Array, Array | None]:
+        """The features, the targets and the weights, checked, without weights of 0."""
         dtype, inputs = number_type(self.dtype), self._fixed[0]
         X, y = validate_data(self, X, y, dtype=dtype, reset=first, **self._checks_of_y)
         if inputs not in (None, X.shape[1]):
             found = f"X has {X.shape[1]} features"
             raise ValueError(f"{found}, but the network has {inputs} inputs")
-        return X, self._targets(y, first, classes).astype(dtype, copy=False)
+        weights = None if given is None else _weights(given, X, dtype)
+        if weights is not None:
+            kept = weights > 0
+            X, y, weights = X[kept], y[kept], weights[kept]
+        targets = self._targets(y, first, classes).astype(dtype, copy=False)
+        return X, targets, self._by_class(y, weights)
+
+    def _by_class(self, y: Array, weights: Array | None) -> Array | None:
+        """The weights of the samples, times those of their classes."""
+        return weights
 
     def _options(self, epochs: int, source: Any) -> dict[str, Any]:
         """What the trainer is told of how to train."""
@@ -162,18 +196,30 @@ class EstimatorBase(BaseEstimator):
             "progress": False,
         }
 
-    def _begin(self, X: Array, targets: Array, source: Any) -> None:
+    def _begin(
+        self, X: Array, targets: Array, source: Any, weights: Array | None
+    ) -> None:
         """Draw new parameters."""
         self.n_outputs_ = targets.shape[1]
+        self._is_weighted = weights is not None
         self.trainer_ = self._new_trainer(X, targets, source.randint(_SEEDS))
         self.trainer_.history_length = None
         self.trainer_.said.add("rose")  # of which a ConvergenceWarning is given
 
-    def _train(self, X: Array, targets: Array, options: dict[str, Any]) -> None:
+    def _weigh(self) -> None:
+        """Get ready for weights, after training without any."""
+
+    def _train(
+        self,
+        X: Array,
+        targets: Array,
+        options: dict[str, Any],
+        weights: Array | None,
+    ) -> None:
         """Train the trainer."""
-        size = batch(self.batch_size, len(X))
+        options["batch_size"] = batch(self.batch_size, len(X))
         try:
-            self.trainer_.fit(X, targets, batch_size=size, **options)
+            self.trainer_.fit(X, targets, sample_weight=weights, **options)
         except ArithmeticError as problem:
             advice = "or the data are not scaled, as StandardScaler does it"
             raise ValueError(f"{problem}; {advice}") from None
@@ -243,6 +289,17 @@ def _unchanged_if_refused(estimator: EstimatorBase) -> Iterator[None]:
             attributes.clear()
             attributes.update(before)
         raise
+
+
+def _weights(given: Any, X: Array, dtype: Any) -> Array:
+    """The weights of the samples, which are not negative and not all 0."""
+    weights: Array = _check_sample_weight(given, X, dtype=dtype)
+    if (weights < 0).any():
+        found = f"sample_weight holds {weights[weights < 0][0]:g}"
+        raise ValueError(f"{found}; expected weights that are not negative")
+    if not weights.any():
+        raise ValueError("sample_weight holds only zeros: give some sample a weight")
+    return weights
 
 
 def _say(trainer: Any) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import reprlib
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -16,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from derive.targets.numpy.runtime.sklearn_base import Array, EstimatorBase
+from derive.targets.numpy.runtime.sklearn_settings import number, refuse
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         `classes` are all that there will be; they must be given the first time. Raises
         ValueError as `fit` does.
         """
+        first, known = self._known(classes)
+        return self._partial_fit(X, y, first, known)
+
+    def _known(self, classes: Any) -> tuple[bool, Array | None]:
+        """Whether `partial_fit` is called for the first time; the classes, checked."""
         first = not hasattr(self, "trainer_")
         if first and classes is None:
             raise ValueError(
@@ -73,7 +80,7 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         if not first and known is not None and not np.array_equal(known, self.classes_):
             said = f"classes is {known}, but on the first call it was {self.classes_}"
             raise ValueError(said)
-        return self._partial_fit(X, y, first, known)
+        return first, known
 
     def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
         check_classification_targets(y)
@@ -140,6 +147,74 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         return outputs[:, 0] - self._outputs(2).threshold if single else outputs
 
 
+class WeightedClassifierBase(ClassifierBase):
+    """A classifier whose equations take a weight for each sample.
+
+    class_weight   a dict of weights by class, 1 for those that are not in it, by which
+                   those of the samples are multiplied; "balanced": weights by which
+                   all classes count alike in sum; None: 1 for all classes
+    """
+
+    class_weight: Any
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train from new parameters on X, (samples, features), and y.
+
+        Samples count as their weights, (samples,), all alike by default; a weight of 0
+        leaves a sample out. Raises and warns as `EstimatorBase.fit` does.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Go through the samples once; the first time from new parameters.
+
+        `classes` are all that there will be; they must be given the first time. Raises
+        ValueError as `fit` does, and for balanced classes, which need all samples.
+        """
+        first, known = self._known(classes)
+        return self._partial_fit(X, y, first, known, sample_weight)
+
+    def _partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        first: bool,
+        classes: Array | None = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight is 'balanced', which needs all samples: use fit, or give "
+                "the weights as a dict"
+            )
+        return super()._partial_fit(X, y, first, classes, sample_weight)
+
+    def _by_class(self, y: Array, weights: Array | None) -> Array | None:
+        if self.class_weight is None:
+            return weights
+        weights = np.ones(len(y)) if weights is None else weights
+        place = np.searchsorted(self.classes_, y)
+        return weights * self._class_weights(np.bincount(place, weights))[place]
+
+    def _class_weights(self, sums: Array) -> Array:
+        """The weight of each class, of which the weights of samples have these sums."""
+        given, known = self.class_weight, list(self.classes_)
+        if isinstance(given, str) and given == "balanced":
+            balanced: Array = np.sum(sums) / (len(known) * sums)
+            return balanced
+        if not isinstance(given, Mapping):
+            wanted = "where a dict of weights by class, 'balanced' or None is expected"
+            refuse("class_weight", given, wanted)
+        for label in given:
+            if label not in known:
+                found = f"class_weight has the class {reprlib.repr(label)}"
+                raise ValueError(f"{found}, which is not among {self.classes_}")
+        name = "the weight of a class in class_weight"
+        return np.array([number(name, given.get(label, 1), 1) for label in known])
+
+
 class RegressorBase(RegressorMixin, EstimatorBase):
     """A network for numbers, one or several for each sample."""
 
@@ -153,14 +228,19 @@ class RegressorBase(RegressorMixin, EstimatorBase):
         return self._partial_fit(X, y, first=not hasattr(self, "trainer_"))
 
     def _read(
-        self, X: Any, y: Any, first: bool, classes: Array | None = None
-    ) -> tuple[Array, Array]:
+        self,
+        X: Any,
+        y: Any,
+        first: bool,
+        classes: Array | None = None,
+        given: Any = None,
+    ) -> tuple[Array, Array, Array | None]:
         entries = np.asarray(y, dtype=object).flat
         text = next((str(v) for v in entries if isinstance(v, str)), None)
         if text is not None:
             found = f"y holds {reprlib.repr(text)}, where numbers are expected"
             raise ValueError(f"{found}: for classes use a Classifier")
-        return super()._read(X, y, first, classes)
+        return super()._read(X, y, first, classes, given)
 
     def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
@@ -185,3 +265,23 @@ class RegressorBase(RegressorMixin, EstimatorBase):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = self._fixed[1] != 1
         return tags
+
+
+class WeightedRegressorBase(RegressorBase):
+    """A regressor whose equations take a weight for each sample."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train from new parameters on X, (samples, features), and y.
+
+        Samples count as their weights, (samples,), all alike by default; a weight of 0
+        leaves a sample out. Raises and warns as `EstimatorBase.fit` does.
+        """
+        return self._fit(X, y, sample_weight)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go through the samples once; the first time from new parameters.
+
+        Raises ValueError as `fit` does.
+        """
+        first = not hasattr(self, "trainer_")
+        return self._partial_fit(X, y, first, sample_weight=sample_weight)

@@ -27,14 +27,15 @@ class _Stepper:
         self.data, self.dtype = trainer.network.data, trainer.dtype
         self.shapes = steps.shapes
         #: Whether arrays of numbers are stored as they are given.
-        self.direct = self.data.plain and not any(d.places for d in self.data.all)
+        pair = self.data.plain and len(self.data) == 2
+        self.direct = pair and not any(d.places for d in self.data.all)
 
     def __call__(self, *data: Array, learning_rate: float | None = None) -> float:
         """Take a step; return the error before it.
 
-        The data are the inputs and then the targets, samples as rows, of the trainer's
-        type. Raises ArithmeticError where a number stops being finite; the trainer is
-        then left as it was.
+        The data are the inputs, the targets, and weights and masks if there are such,
+        samples as rows, of the trainer's type. Raises ArithmeticError where a number
+        stops being finite; the trainer is then left as it was.
         """
         given = self.trainer.learning_rate if learning_rate is None else learning_rate
         rate = _checked_rate(given)

@@ -194,7 +194,10 @@ class _Fast(_Plain):
         """
         super().__init__(network, parameters, state, samples)
         sizes = network.sizes(parameters)
-        row = sum(_at(datum.shape[0] or 1, sizes) for datum in network.data.all)
+        widths = [_at(datum.shape[0] or 1, sizes) for datum in network.data.all]
+        row = sum(widths)
+        #: Where the columns of a row of targets end, and of what comes beside them.
+        self._ends = np.cumsum(widths[1:-1]).tolist()
         slots = max(1, min(most, 65_536 // (samples * row)))
         if steps.line_of_one is not None and samples == 1 and most > 1:
             line = steps.line_of_one(parameters, 1, min(32, slots))
@@ -228,7 +231,7 @@ class _Fast(_Plain):
 
     def once(self, data: Sequence[Array], learning_rate: float) -> float:
         """Take a step with a batch, samples as rows; return the error before it."""
-        X, Y = data
+        X, Y = data[0], _side_by_side(data[1:])
         if self._of_one is not None:
             flat, ones = self._line.learned, self._steps.ones
             row = [1.0] * (ones == "first") + X[0].tolist() + [1.0] * (ones == "last")
@@ -252,8 +255,8 @@ class _Fast(_Plain):
         return super().is_finite()
 
     def arranged(self, data: Sequence[Array]) -> Sequence[Array]:
-        """The data, the inputs with their ones."""
-        X, Y = data
+        """The data, the inputs with their ones, and what comes beside the targets."""
+        X, Y = data[0], _side_by_side(data[1:])
         ones = np.ones((len(X), 1), X.dtype)
         parts = {None: [X], "last": [X, ones], "first": [ones, X]}[self._steps.ones]
         return (np.hstack(parts) if len(parts) > 1 else X), Y
@@ -306,7 +309,9 @@ class _Fast(_Plain):
         """A step by `update`, with numbers so large that powers could overflow."""
         inner = X[:, _without_ones(self._steps.ones)]
         self.store(*self._own)
-        before = self.network.step(*self._own, (inner.T, Y.T), learning_rate)
+        parts = np.hsplit(Y, self._ends)
+        data = (inner.T, *(part.T for part in parts))
+        before = self.network.step(*self._own, data, learning_rate)
         self.load(*self._own)
         return before
 
@@ -314,6 +319,11 @@ class _Fast(_Plain):
 def _without_ones(ones: str | None) -> slice:
     """The columns of the inputs beside their ones."""
     return slice(1 if ones == "first" else None, -1 if ones == "last" else None)
+
+
+def _side_by_side(compared: Sequence[Array]) -> Array:
+    """The targets with what comes beside them, samples as rows."""
+    return np.hstack(compared) if len(compared) > 1 else compared[0]
 
 
 def side_by_side(

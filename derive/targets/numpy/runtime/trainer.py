@@ -173,6 +173,7 @@ class TrainerBase(PredictorBase):
         Y: Any = None,
         learning_rate: float | None = None,
         batch_size: int | None = None,
+        sample_weight: Any = None,
     ) -> Self:
         """Go through the samples once, in their order, a step per batch.
 
@@ -180,17 +181,20 @@ class TrainerBase(PredictorBase):
         state is kept from call to call. Returns the trainer. Raises what `fit` does.
         """
         rate = self.learning_rate if learning_rate is None else learning_rate
-        if batch_size is None and self._step(X, Y, rate):
+        alone = batch_size is None and sample_weight is None
+        if alone and self._step(X, Y, rate):
             return self
-        return self._fit(X, Y, learning_rate=rate, batch_size=batch_size)
+        how = {"learning_rate": rate, "batch_size": batch_size}
+        return self._fit(X, Y, sample_weight=sample_weight, **how)
 
     def stepper(self, batch_size: int = 1) -> _Stepper:
         """Return a function that takes a step with a batch, and checks no data.
 
         `step(X, Y)`, or `step(X, Y, learning_rate=0.01)`, returns the error before the
-        step. All inputs and targets are given one after the other: arrays of
-        `batch_size` samples as rows, of the trainer's `dtype`, classes spread out.
-        Anything else may give wrong results. The trainer has the new parameters, and
+        step. All inputs and targets, and weights and masks where there are such, are
+        given one after the other: arrays of `batch_size` samples as rows, of the
+        trainer's `dtype`, classes spread out, weights with one column. Anything else
+        may give wrong results. The trainer has the new parameters, and
         the error in its histories. If a number stops being finite, ArithmeticError is
         raised, and the trainer is left as it was. A new stepper is needed where arrays
         of the parameters or the state are replaced.
