@@ -25,10 +25,10 @@ class _Stepper:
         self.trainer, self.steps = trainer, steps
         self.arrays = self._arrays()
         self.data, self.dtype = trainer.network.data, trainer.dtype
-        self.shapes = steps.shapes
-        #: Whether arrays of numbers are stored as they are given.
+        #: The shapes of data that need no more than a look, if there are such.
         pair = self.data.plain and len(self.data) == 2
-        self.direct = pair and not any(d.places for d in self.data.all)
+        known = pair and not any(datum.places for datum in self.data.all)
+        self.shapes = steps.shapes if known else None
 
     def __call__(self, *data: Array, learning_rate: float | None = None) -> float:
         """Take a step; return the error before it.
@@ -57,7 +57,7 @@ class _Stepper:
 
         Raises ValueError if they have, and their numbers are of a wrong kind.
         """
-        if not self.direct:
+        if self.shapes is None:
             return False
         for values, shape in zip(data, self.shapes, strict=True):
             plain = type(values) is np.ndarray and values.dtype == self.dtype

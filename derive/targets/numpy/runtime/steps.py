@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from derive.targets.numpy.runtime.data import _at
+from derive.targets.numpy.runtime.data import _at, _width
 from derive.targets.numpy.runtime.network import Network
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -133,12 +133,16 @@ class _Plain:
             _copy_into(given, own)
 
     @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of a batch of inputs and targets, samples as rows."""
-        sizes = self.network.sizes(self._own[0])
-        shapes = (
-            d.shape[::-1] if d.axis == 1 else d.shape for d in self.network.data.all
-        )
+    def shapes(self) -> list[tuple[int, ...]] | None:
+        """The shapes of a batch of inputs and targets, samples as rows.
+
+        None if the data have a width that no parameter has.
+        """
+        sizes, data = self.network.sizes(self._own[0]), self.network.data.all
+        shapes = [d.shape[::-1] if d.axis == 1 else d.shape for d in data]
+        widths = {_width(e)[0] for shape in shapes for e in shape if isinstance(e, str)}
+        if not widths <= sizes.keys():
+            return None
         return [
             tuple(self.samples if e is None else _at(e, sizes) for e in shape)
             for shape in shapes
