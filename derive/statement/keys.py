@@ -240,6 +240,14 @@ KEYS = {
         phrase="missing targets left out",
         words=("refuse", "ignore"),
     ),
+    "gradients": Key(
+        (str,),
+        'a string such as "inputs"',
+        help="what the error is differentiated with respect to: the parameters, or the inputs too",
+        read=word,
+        phrase="gradients of the inputs too",
+        words=("parameters", "inputs"),
+    ),
     "activations": _formulas("activation"),
     "losses": _formulas("loss"),
 }

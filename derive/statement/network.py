@@ -67,6 +67,7 @@ class Network(Specification):
     With the ``sample_weight`` ``mean`` or ``factor``, training takes a weight for each sample: the error of a sample is
     multiplied by it, and a mean over the samples is divided by the sum of the weights (``mean``) or, as before, by the
     number of samples (``factor``). With ``missing="ignore"``, NaN in a target means that this output has no error.
+    With ``gradients="inputs"``, the error is differentiated with respect to the inputs, too.
 
     Raises SpecError for an invalid value or combination.
 
@@ -91,6 +92,7 @@ class Network(Specification):
     truncate: int | None
     sample_weight: str
     missing: str
+    gradients: str
     activations: tuple[Own, ...]
     losses: tuple[Own, ...]
 
@@ -114,6 +116,7 @@ class Network(Specification):
         losses: Mapping[str, Any] | tuple[Own, ...] = (),
         sample_weight: str = "none",
         missing: str = "refuse",
+        gradients: str = "parameters",
     ) -> None:
         given = dict(locals())
         widths = read_layers(layers)

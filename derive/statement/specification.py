@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The keys that are no matter of layers.
 LEARNING = (
     *("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order", "truncate"),
-    *("sample_weight", "missing"),
+    *("sample_weight", "missing", "gradients"),
 )
 
 
@@ -37,6 +37,7 @@ class Specification:
     truncate: int | None
     sample_weight: str
     missing: str
+    gradients: str
 
     def values(self) -> dict[str, Any]:
         """The arguments that make this specification."""
@@ -120,6 +121,7 @@ class Learning(Specification):
     truncate: int | None
     sample_weight: str
     missing: str
+    gradients: str
 
     def __init__(
         self,
@@ -135,6 +137,7 @@ class Learning(Specification):
         truncate: int | None = None,
         sample_weight: str = "none",
         missing: str = "refuse",
+        gradients: str = "parameters",
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})

@@ -71,7 +71,7 @@ class StatementBuilder:
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
-    initialisation, order, truncate, sample_weight, missing. Raises SpecError for an invalid one.
+    initialisation, order, truncate, sample_weight, missing, gradients. Raises SpecError for an invalid one.
 
     >>> from sympy import tanh
     >>> s = StatementBuilder()
@@ -806,7 +806,7 @@ class StatementBuilder:
             {**self._constants, **constants},
             tuple(self._outputs),
             dict(self._starts),
-            sought=self._of_real_inputs() if alone else tuple(self._sought),
+            sought=self._of_real_inputs() if alone or self.learning.gradients == "inputs" else tuple(self._sought),
             running=() if alone else tuple(self._running),
             beginnings=tuple(
                 Beginning(name, at, formula(given[at], f"a place of {name}"), _others(given, value), value)
@@ -819,7 +819,9 @@ class StatementBuilder:
         """The inputs whose entries are real numbers that may change one by one, as far as equations read them."""
         fixed = {p.tensor for p in self._promises if isinstance(p, Mask | SumsToOne)}
         read = {name for e in self._equations for name in symbols_read(e.expression)}
-        real = [t for t in self._data if t.about is None and t.places is None and t not in fixed]
+        no_inputs = (Role.TARGET, Role.SAMPLE_WEIGHT, Role.KNOWN)
+        data = (t for t in self._data if t.about is None and t.places is None and t.role not in no_inputs)
+        real = [t for t in data if t not in fixed]
         return tuple(t.name for t in real if t.name in read)
 
     # Checks.

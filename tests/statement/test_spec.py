@@ -52,8 +52,10 @@ def test_defaults() -> None:
         "constant",
         "glorot_uniform",
         1,
+        None,
         "none",
         "refuse",
+        "parameters",
         (),
         (),
     )

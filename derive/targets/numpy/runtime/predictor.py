@@ -116,6 +116,15 @@ class PredictorBase:
         chance = self._predict(X)
         return np.hstack([1 - chance, chance]) if chance.shape[1] == 1 else chance
 
+    def _input_gradients(self, X: Any, Y: Any) -> dict[str, Array]:
+        """The derivative of the error with respect to each entry of inputs, by name."""
+        network = self.network
+        network.check_parameters(self.parameters)
+        rows = network.by_rows(self.parameters, X, Y)
+        found = network.sensitivities(self.parameters, *network.data.turned(rows))
+        inputs = {datum.name: datum for datum in network.data.inputs}
+        return {name: inputs[name].turned(value) for name, value in found.items()}
+
     def _score(self, X: Any, Y: Any, sample_weight: Any = None, axis: int = 1) -> float:
         """The accuracy where targets are classes, otherwise what fits the loss.
 
