@@ -8,10 +8,12 @@ contracted only where that is provably correct and kept otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
 from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, sympify
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.affine import affine, lies_on, misses, solved
 from derive.calculus.cases import Cases
@@ -238,15 +240,16 @@ def _combined(terms: Add) -> Expr:
     return Add(*(number * rest for rest, number in found.values()))
 
 
+@lru_cache(maxsize=4096)  # the parts of a formula are compared again and again
 def renumbered(expression: Expr, depth: int = 0) -> Expr:
     """Rename bound indices by their axes and their depth, so that equal sums are equal expressions."""
-    if not expression.has(Sum):
+    if not expression.has(ExprWithLimits):
         return expression
-    if not isinstance(expression, Sum):
+    if not isinstance(expression, ExprWithLimits):
         return expression.func(*(renumbered(a, depth) for a in expression.args))
-    bound = [limit[0] for limit in expression.limits]
-    names = {i: Index(f"{SPELLED}{depth + n}", i.axis) for n, i in enumerate(bound)}
-    return total(renumbered(put(expression.function, names), depth + len(bound)), *names.values())
+    names = {limit[0]: Index(f"{SPELLED}{depth + n}", limit[0].axis) for n, limit in enumerate(expression.limits)}
+    body = renumbered(put(expression.function, names), depth + len(names))
+    return expression.func(body, *((names[index], *ends) for index, *ends in expression.limits))
 
 
 def _scaled(number: Expr, factors: list[Expr]) -> Expr:

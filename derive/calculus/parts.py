@@ -134,8 +134,9 @@ class _Search:
         """
         if not (equation.expression.has(Sum) and equation.expression.has(Pow, Function)):
             return False
-        found = [_occurrences(value) for value in self._slopes((equation,))]
-        shared = [_occurrences(value, alone=True) for value in self._slopes((equation,))]
+        slopes = [*self._slopes((equation,))]
+        found = [_occurrences(value) for value in slopes]
+        shared = [_occurrences(value, alone=True) for value in slopes]
         several = Counter(formula for occurrences in shared for formula in occurrences)
         return max((n for occurrences in (*found, several) for n in occurrences.values()), default=0) > 1
 
