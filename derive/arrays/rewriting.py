@@ -8,6 +8,7 @@ along an axis are in ``along``, with their proofs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from functools import cache, cached_property, lru_cache
 from itertools import permutations
 from typing import Any
@@ -261,16 +262,22 @@ def _logarithm(positive: Expr) -> Expr | None:
 
 @record
 class Data:
-    """Known properties of the data: the tensors, and which targets sum to 1 or are -1 and 1."""
+    """Known properties of the data: the tensors, which targets sum to 1 or are -1 and 1, the values of constants."""
 
     listed: tuple[Tensor, ...]
     promises: tuple[Promise, ...] = ()
     signs: bool = False
+    constants: tuple[tuple[str, Fraction], ...] = ()
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """The tensors by name."""
         return {t.name: t for t in self.listed}
+
+    @cached_property
+    def numbers(self) -> dict[str, float]:
+        """The values of the constants by name, as floats."""
+        return {name: float(value) for name, value in self.constants}
 
     def is_given(self, term: Expr) -> bool:
         """Whether a term is a number, or a number times an entry of a target or a sum of entries."""

@@ -200,10 +200,10 @@ class Setting:
         return form_of((*near.values(), equation, computed), self._kind)
 
     def _kind(self, name: str) -> Hashable:
-        """What else rewriting depends on; targets and numbers are themselves."""
+        """What else rewriting depends on; targets and numbers are themselves, constants with their values."""
         tensor = self.data.tensors.get(name)
         if tensor is None or not tensor.axes or tensor.role == Role.TARGET:
-            return tensor or name
+            return tensor or name, self.data.numbers.get(name)
         return of_axes(tensor.axes), tensor.role, tensor.places, nameless(self.data.promises, name)
 
     @cached_property
@@ -243,7 +243,8 @@ def setting(program: Program, evaluator: Evaluator, promises: tuple[Promise, ...
     dividing = tuple(e for e in factors if below_a_line(e.expression) & set(curved))
     stages = ("forward", "error", "factor", "gradient")
     tensors = (*program.given, *(s.target for s in program.stage(*stages)))
-    return Setting(tuple(curved.values()), dividing, Data(tensors, promises, signs), evaluator)
+    data = Data(tensors, promises, signs, tuple(program.constants.items()))
+    return Setting(tuple(curved.values()), dividing, data, evaluator)
 
 
 def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:

@@ -161,6 +161,7 @@ class Trial:
             if t.name not in computed
         }
         values |= {name: np.abs(values[name]) for name in weights & set(values)}
+        values |= {name: np.asarray(number) for name, number in self.data.numbers.items() if name in values}
         with mpmath.workdps(_digits(scale)):
             machine = _Careful(
                 {n: _exact(v) for n, v in values.items()}, sizes, small.tensors, Arithmetic(Remembered(), mpmath.mpf)
