@@ -103,7 +103,8 @@ class _Search:
         name = self._free_name(equation.target.name)
         for number, formula in enumerate(_parts(equation)):
             part, whole = self._choice(equation, formula, name)
-            if not self._varying(part) & self._varying(whole) or _is_argument(formula, equation.expression):
+            apart = not self._varying(part) & self._varying(whole) or _is_argument(formula, equation.expression)
+            if apart and _exponentials(part.expression).isdisjoint(_exponentials(whole.expression)):
                 choices[number] = part, whole
                 preferred |= {number} if equation.expression.args == (formula,) else set()
         return min(choices, key=lambda number: (self._size(choices[number]), number not in preferred))
@@ -195,7 +196,7 @@ def _parts(equation: Equation) -> Iterator[Expr]:
     for node, summed in _nodes(equation.expression):
         for part in (node, *_products(node)):
             small = len(_free(part)) <= len(equation.indices) + _MORE and part != equation.expression
-            if small and (summed or part.has(Sum)) and _is_safe(part, equation.expression):
+            if small and (summed or part.has(Sum)) and _is_safe(part):
                 key = _canonical(part, _free(part))
                 if key not in seen:
                     seen.add(key)
@@ -216,12 +217,14 @@ def _is_argument(part: Expr, whole: Expr) -> bool:
     return any(function.args == (part,) for function in whole.atoms(Function))
 
 
-def _is_safe(part: Expr, whole: Expr) -> bool:
-    """Whether a part leaves exponentials in the quotient that keeps them in range."""
-    if not part.has(exp):
-        return True
-    quotient = any(isinstance(f, Pow) and f.exp.is_negative and f.has(exp) for f in Mul.make_args(part))
-    return quotient and part.atoms(exp) == whole.atoms(exp)
+def _is_safe(part: Expr) -> bool:
+    """Whether the exponentials of a part, if it has any, may be kept in range by a quotient of them."""
+    return not part.has(exp) or any(p.exp.is_negative and p.has(exp) for p in part.atoms(Pow))
+
+
+def _exponentials(expression: Expr) -> set[Expr]:
+    """The exponentials of an expression; if only a part of it has them, all of their quotients are in that part."""
+    return {_canonical(power, _free(power)) for power in expression.atoms(exp)}
 
 
 def _named(equation: Equation, part: Expr, name: str, supply: IndexSupply) -> tuple[Equation, Equation]:
