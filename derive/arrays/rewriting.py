@@ -270,12 +270,17 @@ def _logarithm(positive: Expr) -> Expr | None:
 
 @record
 class Data:
-    """Known properties of the data: the tensors, which targets sum to 1 or are -1 and 1, the values of constants."""
+    """Known properties of the data: the tensors, which targets sum to 1 or are -1 and 1, the values of constants.
+
+    Tensors that are called ``positive`` or ``nonnegative`` are, by their equations.
+    """
 
     listed: tuple[Tensor, ...]
     promises: tuple[Promise, ...] = ()
     signs: bool = False
     constants: tuple[tuple[str, Fraction], ...] = ()
+    positive: frozenset[str] = frozenset()
+    nonnegative: frozenset[str] = frozenset()
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:

@@ -55,6 +55,7 @@ from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
 from derive.calculus.form import form_of, nameless, of_axes
 from derive.calculus.functions import Elementwise, X, elementwise
 from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, with_symbols
+from derive.calculus.positive import Positivity
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
@@ -204,7 +205,8 @@ class Setting:
         tensor = self.data.tensors.get(name)
         if tensor is None or not tensor.axes or tensor.role == Role.TARGET:
             return tensor or name, self.data.numbers.get(name)
-        return of_axes(tensor.axes), tensor.role, tensor.places, nameless(self.data.promises, name)
+        signs = name in self.data.positive, name in self.data.nonnegative
+        return of_axes(tensor.axes), tensor.role, tensor.places, nameless(self.data.promises, name), signs
 
     @cached_property
     def _divides(self) -> set[str]:
@@ -243,8 +245,22 @@ def setting(program: Program, evaluator: Evaluator, promises: tuple[Promise, ...
     dividing = tuple(e for e in factors if below_a_line(e.expression) & set(curved))
     stages = ("forward", "error", "factor", "gradient")
     tensors = (*program.given, *(s.target for s in program.stage(*stages)))
-    data = Data(tensors, promises, signs, tuple(program.constants.items()))
+    data = Data(tensors, promises, signs, tuple(program.constants.items()), *_signs(program, promises))
     return Setting(tuple(curved.values()), dividing, data, evaluator)
+
+
+def _signs(program: Program, promises: tuple[Promise, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """The tensors below a line that are positive by their equations, and the others that are not negative."""
+    known, stages = Positivity(promises, program.constants), program.stage("forward", "error", "factor", "gradient")
+    below = set[str]().union(*(below_a_line(statement.equation.expression) for statement in stages))
+    positive, nonnegative = set[str](), set[str]()
+    for equation in (statement.equation for statement in program.stage("forward")):
+        known.add(equation)
+        if equation.target.name in below:
+            entry = equation.target[equation.indices]
+            positive |= {equation.target.name} if known.holds(entry) else set()
+            nonnegative |= {equation.target.name} if known.not_negative(entry) else set()
+    return frozenset(positive), frozenset(nonnegative - positive)
 
 
 def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:

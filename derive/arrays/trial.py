@@ -160,7 +160,8 @@ class Trial:
             for t in small.tensors.values()
             if t.name not in computed
         }
-        values |= {name: np.abs(values[name]) for name in weights & set(values)}
+        values |= {name: np.abs(values[name]) for name in (weights | self.data.nonnegative) & set(values)}
+        values |= {name: np.abs(values[name]) + scale / 8 for name in self.data.positive & set(values)}
         values |= {name: np.asarray(number) for name, number in self.data.numbers.items() if name in values}
         with mpmath.workdps(_digits(scale)):
             machine = _Careful(
