@@ -191,7 +191,7 @@ class ShortForms:
         return any(self._is_balanced(node.function, limit[0]) for limit in node.limits)
 
     def _is_balanced(self, summand: Expr, index: Index) -> bool:
-        """Whether what is summed is an entry of a tensor that is 0 in sum along the axis, times other indices' terms."""
+        """Whether a summand is an entry of a tensor that is 0 in sum, times what does not change along the axis."""
         along = [f for f in Mul.make_args(summand) if index in f.free_symbols]
         if len(along) != 1 or not isinstance(along[0], Indexed):
             return False

@@ -513,18 +513,24 @@ class Layers:
         if not ends or not wrt:
             return
         t, q = self.pick(*ends), self.pick(*wrt)
-        try:
-            slope = self.s.diff(t, q)
-            if self.chance(0.4):
-                wrt = self.pick(*wrt)
-                if len(wrt.sizes) + len(slope.sizes) <= MOST_AXES:
-                    slope = self.s.diff(slope, wrt)
-        except StatementError as refusal:
-            wanted = ("does not depend on", "whose derivative is no equation so far", "is that of the same sample")
-            assert any(w in str(refusal) for w in wanted), refusal
+        slope = self.slope(t, q)
+        if slope is not None and self.chance(0.4):
+            wrt = self.pick(*wrt)
+            if len(wrt.sizes) + len(slope.sizes) <= MOST_AXES:
+                slope = self.slope(slope, wrt) or slope
+        if slope is None:
             return
         i = self.indices(slope)
         self.state(i, self.pick(tanh, lambda f: f / 2, lambda f: f**2)(slope[tuple(i)]))
+
+    def slope(self, of: Entries, wrt: Entries) -> Entries | None:
+        """A derivative; None if it is none."""
+        try:
+            return self.s.diff(of, wrt)
+        except StatementError as refusal:
+            wanted = ("does not depend on", "whose derivative is no equation so far", "is that of the same sample")
+            assert any(w in str(refusal) for w in wanted), refusal
+            return None
 
     # Formulas at random.
 
