@@ -54,7 +54,7 @@ from derive.arrays.rewriting import (
 from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
 from derive.calculus.form import form_of, nameless, of_axes
 from derive.calculus.functions import Elementwise, X, elementwise
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, with_symbols
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, with_symbols, within
 from derive.calculus.positive import Positivity
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import Promise
@@ -155,12 +155,12 @@ class Setting:
         while True:
             names |= below_a_line(value) & set(self.made_of)
             names |= {n for n, read in self.made_of.items() if read & names}
-            inside = {_name(e) for e in value.atoms(Indexed) if _inside(e)}
+            inside = {_name(e) for e in value.atoms(Indexed) if _is_inside(e, self.by_name)}
             wanted = (names | {e.target.name for e in self.dividing}) & inside
             if not wanted:
                 return everywhere(rule, value)
             read = (n for n in preorder_traversal(value) if isinstance(n, Indexed))
-            entries = [n for n in read if _name(n) in wanted and _inside(n)]
+            entries = [n for n in read if _name(n) in wanted and _is_inside(n, self.by_name)]
             if _length(value) + sum(self.lengths[_name(entry)] for entry in entries) > LONGEST:
                 return everywhere(rule, given)
             value = everywhere(rule, replaced(value, {n: self.by_name[n] for n in wanted}))
@@ -270,7 +270,7 @@ def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
     def put_in(entry: Expr) -> Expr:
         return refreshed(equations[_name(entry)], supply).at(tuple(entry.indices))
 
-    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _name(e) in equations and _inside(e), put_in))
+    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _is_inside(e, equations), put_in))
 
 
 class Stability:
@@ -435,9 +435,13 @@ def _name(entry: Indexed) -> str:
     return name
 
 
-def _inside(entry: Indexed) -> bool:
-    """Whether an entry lies inside its tensor: its definition holds there, and outside it is 0."""
-    return all(isinstance(index, Index) for index in entry.indices)
+def _is_inside(entry: Indexed, equations: Mapping[str, Equation]) -> bool:
+    """Whether an entry is that of one of the equations and inside its tensor; outside it is 0, whatever they say."""
+    equation = equations.get(_name(entry))
+    return equation is not None and all(
+        isinstance(index, Index) and within(index.axis, axis)
+        for index, axis in zip(entry.indices, equation.target.axes, strict=True)
+    )
 
 
 def _totals(equation: Equation) -> list[Sum]:

@@ -14,6 +14,7 @@ from itertools import chain, combinations, count, islice, permutations
 from string import ascii_lowercase
 
 from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, exp
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.chain_rule import local_derivative
 from derive.calculus.deltas import renumbered, tidy
@@ -30,8 +31,6 @@ from derive.record import record
 PART = "part"
 #: The letters of parts, those first that are no usual letters of indices.
 _LETTERS = ("u", "c", "d", "g", "h", *ascii_lowercase)
-#: How many indices a part may have beside those of its equation: one, as the softmaxes have that an equation mixes.
-_MORE = 1
 #: The largest number of factors of which every selection is tried.
 _MOST = 6
 
@@ -193,9 +192,11 @@ def _canonical(expression: Expr, indices: tuple[Index, ...]) -> Expr:
 def _parts(equation: Equation) -> Iterator[Expr]:
     """Yield the parts that may be named, each once up to the names of its indices."""
     seen = set[Expr]()
+    # A part may have more indices than its equation: those of one sum, as the softmaxes have that an equation mixes.
+    more = max((len(node.limits) for node in equation.expression.atoms(ExprWithLimits)), default=0)
     for node, summed in _nodes(equation.expression):
         for part in (node, *_products(node)):
-            small = len(_free(part)) <= len(equation.indices) + _MORE and part != equation.expression
+            small = len(_free(part)) <= len(equation.indices) + more and part != equation.expression
             if small and (summed or part.has(Sum)) and _is_safe(part):
                 key = _canonical(part, _free(part))
                 if key not in seen:

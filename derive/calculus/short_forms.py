@@ -10,7 +10,7 @@ from typing import Any
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expand_mul
 
 from derive.calculus.deltas import renumbered, tidy
-from derive.calculus.index import Equation, Index, symbols_read, total
+from derive.calculus.index import Axis, Equation, Index, symbols_read, total
 from derive.calculus.roles import Role
 from derive.calculus.rules import STATED, ZERO_SUM, Reason
 from derive.record import record
@@ -78,7 +78,7 @@ class ShortForms:
         #: The numbers of the quotients, by what they read.
         self._quotients: dict[str, list[int]] = {}
         #: The axes along which the entries of a tensor are 0 in sum, by its symbol.
-        self._balanced: dict[Symbol, tuple[int, ...]] = {}
+        self._balanced: dict[Symbol, tuple[tuple[int, Axis], ...]] = {}
         #: Whether products are compared with quotients at all.
         self._compares = False
         for equation in equations:
@@ -107,8 +107,8 @@ class ShortForms:
         right = equation.expression
         means = [self._equations[n].expression for name, n in self._linear.items() if name in {*symbols_read(right)}]
         summed = {limit[0].axis for value in (right, *means) for node in value.atoms(Sum) for limit in node.limits}
-        places = [n for n, index in enumerate(equation.indices) if index.axis in summed]
-        if found := tuple(n for n in places if self._cancels(total(right, equation.indices[n]))):
+        places = [(n, index) for n, index in enumerate(equation.indices) if index.axis in summed]
+        if found := tuple((n, index.axis) for n, index in places if self._cancels(total(right, index))):
             self._balanced[equation.target.symbol] = found
 
     def about(self, names: Iterable[str]) -> ShortForms:
@@ -197,7 +197,7 @@ class ShortForms:
             return False
         places = [n for n, place in enumerate(along[0].indices) if place.has(index)]
         balanced = self._balanced.get(along[0].base.label, ())
-        return len(places) == 1 and places[0] in balanced and along[0].indices[places[0]] == index
+        return len(places) == 1 and along[0].indices[places[0]] == index and (places[0], index.axis) in balanced
 
     @property
     def _linear_equations(self) -> list[Equation]:
@@ -210,9 +210,14 @@ def _opened(value: Expr, equation: Equation) -> Expr:
     label = equation.target.symbol
     if not equation.indices:
         return value.xreplace({label: equation.expression})
-    return value.replace(
-        lambda e: isinstance(e, Indexed) and e.base.label == label, lambda e: equation.at(tuple(e.indices))
-    )
+
+    def is_inside(e: Expr) -> bool:
+        own = isinstance(e, Indexed) and e.base.label == label
+        return own and all(
+            getattr(i, "axis", None) == axis for i, axis in zip(e.indices, equation.target.axes, strict=True)
+        )
+
+    return value.replace(is_inside, lambda e: equation.at(tuple(e.indices)))
 
 
 @lru_cache(maxsize=4096)

@@ -398,20 +398,28 @@ class Layers:
     def averaged(self) -> None:
         """A normalisation over the samples, of which predictions read running averages."""
         t = self.source(0, 3)
-        if not self.sampled(t) or self.alone:  # a layer alone takes no step
+        fixed = all(self.sizes_fixed(t, axis) for axis in range(len(t.sizes)))  # others may be no parameter's
+        if not self.sampled(t) or self.alone or not fixed:  # a layer alone takes no step
             return
         i, u, s = self.indices(t), self.s.sample(self.name("u")), self.s
         other = t[(*i, u)]
         mean = s.define(self.name("m"), tuple(i), s.mean(other, u))
         size = s.define(self.name("v"), tuple(i), s.mean((other - mean[tuple(i)]) ** 2, u))
         if self.chance(0.6):
-            s.running(mean, momentum=self.pick(0.1, 0.01, 0.5))
+            self.average(mean, momentum=self.pick(0.1, 0.01, 0.5))
         if self.chance(0.3):
             wider = s.define(self.name("v"), tuple(i), size[tuple(i)] * s.samples / Max(s.samples - 1, 1))
-            s.running(size, start=1, of=wider)
+            self.average(size, start=1, of=wider)
         elif self.chance(0.6):
-            s.running(size, start=self.pick(1, 0.5))
+            self.average(size, start=self.pick(1, 0.5))
         self.state(i, (t[tuple(i)] - mean[tuple(i)]) / sqrt(size[tuple(i)] + Rational(1, 10)))
+
+    def average(self, tensor: Entries, **how: Any) -> None:
+        """Let predictions read a running average, unless no data are averaged."""
+        try:
+            self.s.running(tensor, **how)
+        except StatementError as refusal:
+            assert "it is the same for every batch" in str(refusal), refusal
 
     def stopped(self) -> None:
         """What is taken for a constant: a target, a straight-through estimator, a weight of a sum."""
