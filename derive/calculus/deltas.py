@@ -12,7 +12,22 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, sympify
+from sympy import (
+    Add,
+    Dummy,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Sum,
+    acosh,
+    expand_mul,
+    factor_terms,
+    log,
+    sympify,
+)
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.affine import affine, lies_on, misses, solved
@@ -166,8 +181,13 @@ def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:
 
 def _is_guarded(index: Index, factors: list[Expr], ranges: Ranges) -> bool:
     """Whether a product is 0 wherever an index is out of its range, and has a value there."""
-    divided = any(p.exp.is_negative and p.has(index) for f in factors for p in f.atoms(Pow))
-    return not divided and any(_is_zero_outside(f, index, ranges) for f in factors)
+    has_none = any(node.has(index) and _has_none_at_zero(node) for f in factors for node in f.atoms(Pow, log, acosh))
+    return not has_none and any(_is_zero_outside(f, index, ranges) for f in factors)
+
+
+def _has_none_at_zero(node: Expr) -> bool:
+    """Whether a power or a function may have no value where entries are 0."""
+    return not isinstance(node, Pow) or bool(node.exp.is_negative) or not node.exp.is_number
 
 
 def _is_zero_outside(factor: Expr, index: Index, ranges: Ranges) -> bool:
