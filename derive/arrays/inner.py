@@ -13,7 +13,7 @@ from sympy import Expr, Function, Indexed, KroneckerDelta, Symbol, log, preorder
 from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.arrays.rewriting import entries_of
-from derive.calculus.index import Equation, Index, Tensor
+from derive.calculus.index import Axis, Equation, Index, Tensor
 from derive.calculus.program import Program
 from derive.record import record
 
@@ -29,7 +29,7 @@ class Inner:
     """
 
     excluded: frozenset[str]
-    equations: dict[Expr, Equation] = field(default_factory=dict)
+    equations: dict[tuple[Expr, tuple[Axis, ...]], Equation] = field(default_factory=dict)
 
     def named(self, equation: Equation) -> Equation:
         """Name every argument of a function of one number, unless it already is an entry, or a multiple of one.
@@ -59,9 +59,10 @@ class Inner:
         """The name of an argument at its indices; arguments equal up to indices share a name."""
         nodes = (node for node in preorder_traversal(argument) if isinstance(node, Index))
         indices = tuple(sorted(dict.fromkeys(nodes), key=lambda i: i.axis.sample))
-        key = argument.xreplace({index: Symbol(f"_{place}") for place, index in enumerate(indices)})
+        form = argument.xreplace({index: Symbol(f"_{place}") for place, index in enumerate(indices)})
+        key = form, tuple(i.axis for i in indices)
         if key not in self.equations:
-            tensor = Tensor(f"inner {len(self.equations) + 1}", "preactivation", tuple(i.axis for i in indices))
+            tensor = Tensor(f"inner {len(self.equations) + 1}", "preactivation", key[1])
             self.equations[key] = Equation(tensor, indices, argument)
         return self.equations[key].target[indices]
 

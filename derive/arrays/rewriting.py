@@ -8,7 +8,8 @@ along an axis are in ``along``, with their proofs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache, cached_property, lru_cache
+from fractions import Fraction
+from functools import cache, cached_property, lru_cache, reduce
 from itertools import permutations
 from typing import Any
 
@@ -93,42 +94,47 @@ def spelled(expression: Expr) -> Expr:
 
 @record
 class _Powers:
-    """The sum of ``weight * exp(exponent)`` over the axis of ``index``."""
+    """The sum of ``weight * exp(exponent)`` over the axes of ``indices``, the first of which is the innermost."""
 
     exponent: Expr
     weight: Expr
-    index: Index
+    indices: tuple[Index, ...]
     number: Expr
 
-    def share(self, k: Index) -> Expr:
-        """The exponential at ``k`` over the sum, without the coefficient of the sum."""
-        at = {self.index: k}
-        if self.weight == 1:
-            return SHARE(self.exponent.xreplace(at), k)
-        return NODES["weighted_softmax"](self.exponent.xreplace(at), self.weight.xreplace(at), k)
+    def share(self, *places: Index) -> Expr:
+        """The exponential at some places over the sum, without the coefficient of the sum."""
+        at = dict(zip(self.indices, places, strict=True))
+        if self.weight != 1:
+            return NODES["weighted_softmax"](self.exponent.xreplace(at), self.weight.xreplace(at), *places)
+        value, shares = self.exponent, []
+        for index, place in at.items():  # over several axes, first that of the sums along the axes before
+            shares.append(SHARE(value.xreplace(at), place))
+            value = NODES["log_sum_exp"](value, index)
+        return Mul(*shares)
 
     @property
     def logarithm(self) -> Expr:
         """The logarithm of the sum."""
         known = log(self.number) if self.number != 1 else Integer(0)
-        if self.weight == 1:
-            return known + NODES["log_sum_exp"](self.exponent, self.index)
-        return known + NODES["weighted_log_sum_exp"](self.exponent, self.weight, self.index)
+        if self.weight != 1:
+            return known + NODES["weighted_log_sum_exp"](self.exponent, self.weight, *self.indices)
+        return known + reduce(NODES["log_sum_exp"], self.indices, self.exponent)
 
 
 def _powers(total: Expr) -> _Powers | None:
-    """Match a sum of weighted exponentials over one axis; None for anything else."""
+    """Match a sum of exponentials, weighted ones over one axis only; None for anything else."""
     total = _with_numbers(total)
-    if not isinstance(total, Sum) or len(total.limits) != 1:
+    if not isinstance(total, Sum):
         return None
-    index = total.limits[0][0]
+    indices = tuple(limit[0] for limit in total.limits)
     factors = Mul.make_args(total.function)
-    exponents = [f for f in factors if isinstance(f, exp) and index in f.free_symbols]
+    exponents = [f for f in factors if isinstance(f, exp) and f.free_symbols.issuperset(indices)]
     if len(exponents) != 1:
-        return _Powers(log(total.function), Integer(1), index, Integer(1)) if _adds_powers(total) else None
+        return _Powers(log(total.function), Integer(1), indices, Integer(1)) if _adds_powers(total) else None
     others = [f for f in factors if f is not exponents[0]]
-    weight = Mul(*(f for f in others if index in f.free_symbols))
-    return _Powers(exponents[0].args[0], weight, index, Mul(*(f for f in others if index not in f.free_symbols)))
+    weight = Mul(*(f for f in others if f.free_symbols.intersection(indices)))
+    number = Mul(*(f for f in others if not f.free_symbols.intersection(indices)))
+    return _Powers(exponents[0].args[0], weight, indices, number) if weight == 1 or len(indices) == 1 else None
 
 
 def _with_numbers(value: Expr) -> Expr:
@@ -181,9 +187,10 @@ def shift(product: Expr) -> Expr:
                 kept = [f for f in rest if f is not other]
                 return shift(Mul(*kept, changed, base ** (power + sign), found.number**-sign))
         if power < 0 and _adds_powers(whole := _with_numbers(base)):
+            (index,) = found.indices
             for k in sorted(indices_of(Mul(*rest)), key=str):
-                own = whole.function.xreplace({found.index: k})
-                if k.axis == found.index.axis and not own.atoms(Indexed).isdisjoint(Mul(*rest).atoms(Indexed)):
+                own = whole.function.xreplace({index: k})
+                if k.axis == index.axis and not own.atoms(Indexed).isdisjoint(Mul(*rest).atoms(Indexed)):
                     return shift(Mul(*rest, 1 / own, found.share(k), base ** (power + 1)))
     return product
 
@@ -195,12 +202,14 @@ def _base(factor: Expr) -> tuple[Expr, Expr]:
 def _paired(factor: Expr, found: _Powers, sign: int, base: Expr) -> Expr | None:
     """Combine a factor with the sum to the power -sign if it contains one of the sum's exponentials, else None."""
     if isinstance(factor, exp):
-        for k in sorted(indices_of(factor), key=str):
-            if k.axis != found.index.axis:
+        for places in permutations(sorted(indices_of(factor), key=str), len(found.indices)):
+            if any(k.axis != index.axis for k, index in zip(places, found.indices, strict=True)):
                 continue
-            rest = expand(factor.args[0] - sign * found.exponent.xreplace({found.index: k}))
-            if k not in rest.free_symbols or len(Add.make_args(rest)) < len(Add.make_args(found.exponent)):
-                return found.share(k) ** sign * exp(rest)
+            at = dict(zip(found.indices, places, strict=True))
+            rest = expand(factor.args[0] - sign * found.exponent.xreplace(at))
+            fewer = len(Add.make_args(rest)) < len(Add.make_args(found.exponent))
+            if rest.free_symbols.isdisjoint(places) or fewer:
+                return found.share(*places) ** sign * exp(rest)
     if isinstance(factor, Sum) and sign == 1 and factor != base:
         body = shift(Mul(factor.function, 1 / base))
         if not body.has(1 / base):
@@ -261,16 +270,27 @@ def _logarithm(positive: Expr) -> Expr | None:
 
 @record
 class Data:
-    """Known properties of the data: the tensors, and which targets sum to 1 or are -1 and 1."""
+    """Known properties of the data: the tensors, which targets sum to 1 or are -1 and 1, the values of constants.
+
+    Tensors that are called ``positive`` or ``nonnegative`` are, by their equations.
+    """
 
     listed: tuple[Tensor, ...]
     promises: tuple[Promise, ...] = ()
     signs: bool = False
+    constants: tuple[tuple[str, Fraction], ...] = ()
+    positive: frozenset[str] = frozenset()
+    nonnegative: frozenset[str] = frozenset()
 
     @cached_property
     def tensors(self) -> dict[str, Tensor]:
         """The tensors by name."""
         return {t.name: t for t in self.listed}
+
+    @cached_property
+    def numbers(self) -> dict[str, float]:
+        """The values of the constants by name, as floats."""
+        return {name: float(value) for name, value in self.constants}
 
     def is_given(self, term: Expr) -> bool:
         """Whether a term is a number, or a number times an entry of a target or a sum of entries."""

@@ -54,7 +54,8 @@ from derive.arrays.rewriting import (
 from derive.arrays.trial import FLOOR, Evaluator, Trial, is_exact, no_worse
 from derive.calculus.form import form_of, nameless, of_axes
 from derive.calculus.functions import Elementwise, X, elementwise
-from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, with_symbols
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, with_symbols, within
+from derive.calculus.positive import Positivity
 from derive.calculus.program import Assign, Program
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
@@ -154,12 +155,12 @@ class Setting:
         while True:
             names |= below_a_line(value) & set(self.made_of)
             names |= {n for n, read in self.made_of.items() if read & names}
-            inside = {_name(e) for e in value.atoms(Indexed) if _inside(e)}
+            inside = {_name(e) for e in value.atoms(Indexed) if _is_inside(e, self.by_name)}
             wanted = (names | {e.target.name for e in self.dividing}) & inside
             if not wanted:
                 return everywhere(rule, value)
             read = (n for n in preorder_traversal(value) if isinstance(n, Indexed))
-            entries = [n for n in read if _name(n) in wanted and _inside(n)]
+            entries = [n for n in read if _name(n) in wanted and _is_inside(n, self.by_name)]
             if _length(value) + sum(self.lengths[_name(entry)] for entry in entries) > LONGEST:
                 return everywhere(rule, given)
             value = everywhere(rule, replaced(value, {n: self.by_name[n] for n in wanted}))
@@ -200,11 +201,12 @@ class Setting:
         return form_of((*near.values(), equation, computed), self._kind)
 
     def _kind(self, name: str) -> Hashable:
-        """What else rewriting depends on; targets and numbers are themselves."""
+        """What else rewriting depends on; targets and numbers are themselves, constants with their values."""
         tensor = self.data.tensors.get(name)
         if tensor is None or not tensor.axes or tensor.role == Role.TARGET:
-            return tensor or name
-        return of_axes(tensor.axes), tensor.role, tensor.places, nameless(self.data.promises, name)
+            return tensor or name, self.data.numbers.get(name)
+        signs = name in self.data.positive, name in self.data.nonnegative
+        return of_axes(tensor.axes), tensor.role, tensor.places, nameless(self.data.promises, name), signs
 
     @cached_property
     def _divides(self) -> set[str]:
@@ -243,7 +245,22 @@ def setting(program: Program, evaluator: Evaluator, promises: tuple[Promise, ...
     dividing = tuple(e for e in factors if below_a_line(e.expression) & set(curved))
     stages = ("forward", "error", "factor", "gradient")
     tensors = (*program.given, *(s.target for s in program.stage(*stages)))
-    return Setting(tuple(curved.values()), dividing, Data(tensors, promises, signs), evaluator)
+    data = Data(tensors, promises, signs, tuple(program.constants.items()), *_signs(program, promises))
+    return Setting(tuple(curved.values()), dividing, data, evaluator)
+
+
+def _signs(program: Program, promises: tuple[Promise, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """The tensors below a line that are positive by their equations, and the others that are not negative."""
+    known, stages = Positivity(promises, program.constants), program.stage("forward", "error", "factor", "gradient")
+    below = set[str]().union(*(below_a_line(statement.equation.expression) for statement in stages))
+    positive, nonnegative = set[str](), set[str]()
+    for equation in (statement.equation for statement in program.stage("forward")):
+        known.add(equation)
+        if equation.target.name in below:
+            entry = equation.target[equation.indices]
+            positive |= {equation.target.name} if known.holds(entry) else set()
+            nonnegative |= {equation.target.name} if known.not_negative(entry) else set()
+    return frozenset(positive), frozenset(nonnegative - positive)
 
 
 def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
@@ -253,7 +270,7 @@ def replaced(value: Expr, equations: Mapping[str, Equation]) -> Expr:
     def put_in(entry: Expr) -> Expr:
         return refreshed(equations[_name(entry)], supply).at(tuple(entry.indices))
 
-    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _name(e) in equations and _inside(e), put_in))
+    return spelled(value.replace(lambda e: isinstance(e, Indexed) and _is_inside(e, equations), put_in))
 
 
 class Stability:
@@ -418,9 +435,13 @@ def _name(entry: Indexed) -> str:
     return name
 
 
-def _inside(entry: Indexed) -> bool:
-    """Whether an entry lies inside its tensor: its definition holds there, and outside it is 0."""
-    return all(isinstance(index, Index) for index in entry.indices)
+def _is_inside(entry: Indexed, equations: Mapping[str, Equation]) -> bool:
+    """Whether an entry is that of one of the equations and inside its tensor; outside it is 0, whatever they say."""
+    equation = equations.get(_name(entry))
+    return equation is not None and all(
+        isinstance(index, Index) and within(index.axis, axis)
+        for index, axis in zip(entry.indices, equation.target.axes, strict=True)
+    )
 
 
 def _totals(equation: Equation) -> list[Sum]:

@@ -104,6 +104,11 @@ def stable_form(definition: Expr, proved: bool = True) -> StableForm:
     plain = _guarded(_near_one(_tails(definition)))
     if definition.args == (X,):
         return StableForm(definition)
+    curved = sorted((power for power in definition.atoms(exp) if power.args[0].has(Function)), key=default_sort_key)
+    nested = {power: Dummy(positive=True) for power in curved}
+    if nested:  # a factor beside it may have a stable form
+        form = stable_form(definition.xreplace(nested), proved)
+        return replace(form, value=form.value.xreplace({dummy: power for power, dummy in nested.items()}))
     rewritten = definition.rewrite([tanh, cosh, sinh], exp)
     powers = None if rewritten.has(*_OTHERS) else _powers(rewritten)
     if powers is None:

@@ -26,7 +26,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.lift import formed
 from derive.arrays.rewriting import Data, opened
 from derive.arrays.stable import StableForm
-from derive.calculus.evaluate import Arithmetic, Interpreter
+from derive.calculus.evaluate import Arithmetic, At, Interpreter
 from derive.calculus.index import SAMPLES, Equation, Index, Tensor, symbols_read
 from derive.calculus.promises import SumsToOne, kept
 from derive.calculus.roles import Role
@@ -160,7 +160,9 @@ class Trial:
             for t in small.tensors.values()
             if t.name not in computed
         }
-        values |= {name: np.abs(values[name]) for name in weights & set(values)}
+        values |= {name: np.abs(values[name]) for name in (weights | self.data.nonnegative) & set(values)}
+        values |= {name: np.abs(values[name]) + scale / 8 for name in self.data.positive & set(values)}
+        values |= {name: np.asarray(number) for name, number in self.data.numbers.items() if name in values}
         with mpmath.workdps(_digits(scale)):
             machine = _Careful(
                 {n: _exact(v) for n, v in values.items()}, sizes, small.tensors, Arithmetic(Remembered(), mpmath.mpf)
@@ -198,8 +200,30 @@ def _weights(equations: Iterable[Equation]) -> set[str]:
 class _Careful(Interpreter):
     """An interpreter that gives None for an entry that is undefined or needs more digits."""
 
+    def value(self, expression: Expr, at: At) -> Array:
+        """Evaluate an expression, once for the same indices: quotients and their derivatives repeat their sums."""
+        if isinstance(expression, Indexed) or not expression.args:
+            return super().value(expression, at)
+        known = self._found.setdefault(id(at), (at, {}))[1]  # which keeps the indices, and so their number
+        if expression not in known:
+            if isinstance(expression, Pow) and not expression.exp.is_Integer:
+                self._refuse_negative(self.value(expression.base, at))
+            known[expression] = super().value(expression, at)
+        return known[expression]
+
+    def _refuse_negative(self, base: Array) -> None:
+        """Raise ValueError for a power of a negative number: complex ones take long."""
+        if any(number < 0 for number in base.flat):
+            raise ValueError("a power of a negative number")
+
+    @cached_property
+    def _found(self) -> dict[int, tuple[At, dict[Expr, Array]]]:
+        """The values of expressions so far, for the indices of one tensor."""
+        return {}
+
     def tensor(self, equation: Equation) -> Array:
         """Compute all entries of an equation's target: at once if all are defined, else one by one."""
+        self._found.clear()
         refused = (ZeroDivisionError, ValueError, TypeError, OverflowError, AttributeError)
         try:
             return _known(super().tensor(equation))

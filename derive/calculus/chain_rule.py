@@ -275,6 +275,8 @@ def _slope(expression: Expr, tensor: Tensor, entry: Expr) -> Expr:
         of_base, of_exponent = _slope(base, tensor, entry), _slope(exponent, tensor, entry)
         through_exponent = 0 if of_exponent == 0 else expression * log(base) * of_exponent
         return exponent * base ** (exponent - 1) * of_base + through_exponent
+    if isinstance(expression, Indexed) and isinstance(entry, Indexed) and expression.base == entry.base:
+        return Mul(*map(KroneckerDelta, expression.indices, entry.indices))
     return expression.diff(entry)
 
 

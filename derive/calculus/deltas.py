@@ -8,10 +8,27 @@ contracted only where that is provably correct and kept otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, expand_mul, factor_terms, sympify
+from sympy import (
+    Add,
+    Dummy,
+    Expr,
+    Indexed,
+    Integer,
+    KroneckerDelta,
+    Mul,
+    Pow,
+    Sum,
+    acosh,
+    expand_mul,
+    factor_terms,
+    log,
+    sympify,
+)
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.affine import affine, lies_on, misses, solved
 from derive.calculus.cases import Cases
@@ -164,8 +181,13 @@ def _is_simple(old: Index, new: Expr, factors: Iterable[Expr]) -> bool:
 
 def _is_guarded(index: Index, factors: list[Expr], ranges: Ranges) -> bool:
     """Whether a product is 0 wherever an index is out of its range, and has a value there."""
-    divided = any(p.exp.is_negative and p.has(index) for f in factors for p in f.atoms(Pow))
-    return not divided and any(_is_zero_outside(f, index, ranges) for f in factors)
+    has_none = any(node.has(index) and _has_none_at_zero(node) for f in factors for node in f.atoms(Pow, log, acosh))
+    return not has_none and any(_is_zero_outside(f, index, ranges) for f in factors)
+
+
+def _has_none_at_zero(node: Expr) -> bool:
+    """Whether a power or a function may have no value where entries are 0."""
+    return not isinstance(node, Pow) or bool(node.exp.is_negative) or not node.exp.is_number
 
 
 def _is_zero_outside(factor: Expr, index: Index, ranges: Ranges) -> bool:
@@ -238,15 +260,16 @@ def _combined(terms: Add) -> Expr:
     return Add(*(number * rest for rest, number in found.values()))
 
 
+@lru_cache(maxsize=4096)  # the parts of a formula are compared again and again
 def renumbered(expression: Expr, depth: int = 0) -> Expr:
     """Rename bound indices by their axes and their depth, so that equal sums are equal expressions."""
-    if not expression.has(Sum):
+    if not expression.has(ExprWithLimits):
         return expression
-    if not isinstance(expression, Sum):
+    if not isinstance(expression, ExprWithLimits):
         return expression.func(*(renumbered(a, depth) for a in expression.args))
-    bound = [limit[0] for limit in expression.limits]
-    names = {i: Index(f"{SPELLED}{depth + n}", i.axis) for n, i in enumerate(bound)}
-    return total(renumbered(put(expression.function, names), depth + len(bound)), *names.values())
+    names = {limit[0]: Index(f"{SPELLED}{depth + n}", limit[0].axis) for n, limit in enumerate(expression.limits)}
+    body = renumbered(put(expression.function, names), depth + len(names))
+    return expression.func(body, *((names[index], *ends) for index, *ends in expression.limits))
 
 
 def _scaled(number: Expr, factors: list[Expr]) -> Expr:

@@ -67,6 +67,12 @@ _GROWING, _MOST = {f.__name__ for f, call in CALLS.items() if call.grows}, float
 _NUMPY = {f.__name__: call.numpy for f, call in CALLS.items()}
 
 
+#: What chooses between values by comparing numbers: its value jumps where they are equal.
+JUMPING = (Selected, Cases, Piecewise, sign)
+#: The relative change of what an equation reads, by which its rounding errors are estimated.
+_MOVE = 2.0**-20
+
+
 @record
 class Arithmetic:
     """The library that provides exp, log, tanh, ... (``numpy`` or ``mpmath``) and its number type.
@@ -451,20 +457,44 @@ def followed(
 ) -> Iterator[tuple[str, Array, float]]:
     """Evaluate each equation with the values ``found`` for the tensors that it reads.
 
-    Errors therefore do not accumulate from equation to equation. Yields the tensor's name, its entries, and
-    the size of the terms without regard to sign, to which rounding errors are relative. A tensor that is
-    not in ``found`` takes the value of its equation.
+    Errors therefore do not accumulate from equation to equation. Yields the tensor's name, its entries, and the size
+    of what is added and subtracted in them, to which rounding errors are relative: of the terms without regard to
+    sign, or the change of the entries over the relative change of what they read. A tensor that is not in ``found``
+    takes the value of its equation.
     """
     start = _start(program, values, arithmetic)
     for recurrence in program.recurrences:  # which reads what later statements compute
         start |= {name: arithmetic.array(found[name]) for name in recurrence.places if name in found}
     machine = Interpreter(start, sizes, program.tensors, arithmetic)
     terms = Terms(machine.values, sizes, program.tensors, arithmetic)
+    moved = Interpreter({}, sizes, program.tensors, arithmetic)
+    moved.values = {name: _moved(program, name, value) for name, value in machine.values.items()}
     for statement in program.statements:
         name, entries = statement.target.name, machine.tensor(statement.equation)
-        yield name, entries, float(np.max(terms.tensor(statement.equation)))
+        size = float(np.max(terms.tensor(statement.equation)))
+        if not statement.equation.expression.has(*JUMPING):
+            size = max(size, _change(moved, statement.equation, entries) / _MOVE)
+        yield name, entries, size
         known = arithmetic.array(found[name]) if name in found else entries
         machine.values[name] = terms.values[name] = known
+        moved.values[name] = _moved(program, name, known)
+
+
+def _moved(program: Program, name: str, array: Array) -> Array:
+    """The same array with each entry closer to 0 by a small share of it; numbers of places stay."""
+    if name in program.tensors and program.tensors[name].places is not None:
+        return array
+    shares = np.resize([1 - _MOVE, 1 - _MOVE / 2], array.shape)  # not all alike, which differences would not show
+    return np.asarray(array * shares)
+
+
+def _change(moved: Interpreter, equation: Equation, entries: Array) -> float:
+    """How far the entries of an equation are moved; 0 where they have no value."""
+    try:
+        change = as_floats(np.asarray(np.abs(moved.tensor(equation) - entries)))
+    except (ZeroDivisionError, ValueError, TypeError, OverflowError):
+        return 0.0
+    return float(np.max(change, where=np.isfinite(change), initial=0.0))
 
 
 def _start(program: Program, values: Mapping[str, Array], exact: Arithmetic) -> dict[str, Array]:

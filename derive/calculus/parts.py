@@ -14,6 +14,7 @@ from itertools import chain, combinations, count, islice, permutations
 from string import ascii_lowercase
 
 from sympy import Add, Expr, Function, Indexed, Integer, KroneckerDelta, Mul, Pow, Sum, exp
+from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.chain_rule import local_derivative
 from derive.calculus.deltas import renumbered, tidy
@@ -30,8 +31,6 @@ from derive.record import record
 PART = "part"
 #: The letters of parts, those first that are no usual letters of indices.
 _LETTERS = ("u", "c", "d", "g", "h", *ascii_lowercase)
-#: How many indices a part may have beside those of its equation: one, as the softmaxes have that an equation mixes.
-_MORE = 1
 #: The largest number of factors of which every selection is tried.
 _MOST = 6
 
@@ -103,7 +102,8 @@ class _Search:
         name = self._free_name(equation.target.name)
         for number, formula in enumerate(_parts(equation)):
             part, whole = self._choice(equation, formula, name)
-            if not self._varying(part) & self._varying(whole) or _is_argument(formula, equation.expression):
+            apart = not self._varying(part) & self._varying(whole) or _is_argument(formula, equation.expression)
+            if apart and _exponentials(part.expression).isdisjoint(_exponentials(whole.expression)):
                 choices[number] = part, whole
                 preferred |= {number} if equation.expression.args == (formula,) else set()
         return min(choices, key=lambda number: (self._size(choices[number]), number not in preferred))
@@ -134,8 +134,9 @@ class _Search:
         """
         if not (equation.expression.has(Sum) and equation.expression.has(Pow, Function)):
             return False
-        found = [_occurrences(value) for value in self._slopes((equation,))]
-        shared = [_occurrences(value, alone=True) for value in self._slopes((equation,))]
+        slopes = [*self._slopes((equation,))]
+        found = [_occurrences(value) for value in slopes]
+        shared = [_occurrences(value, alone=True) for value in slopes]
         several = Counter(formula for occurrences in shared for formula in occurrences)
         return max((n for occurrences in (*found, several) for n in occurrences.values()), default=0) > 1
 
@@ -191,10 +192,12 @@ def _canonical(expression: Expr, indices: tuple[Index, ...]) -> Expr:
 def _parts(equation: Equation) -> Iterator[Expr]:
     """Yield the parts that may be named, each once up to the names of its indices."""
     seen = set[Expr]()
+    # A part may have more indices than its equation: those of one sum, as the softmaxes have that an equation mixes.
+    more = max((len(node.limits) for node in equation.expression.atoms(ExprWithLimits)), default=0)
     for node, summed in _nodes(equation.expression):
         for part in (node, *_products(node)):
-            small = len(_free(part)) <= len(equation.indices) + _MORE and part != equation.expression
-            if small and (summed or part.has(Sum)) and _is_safe(part, equation.expression):
+            small = len(_free(part)) <= len(equation.indices) + more and part != equation.expression
+            if small and (summed or part.has(Sum)) and _is_safe(part):
                 key = _canonical(part, _free(part))
                 if key not in seen:
                     seen.add(key)
@@ -215,12 +218,14 @@ def _is_argument(part: Expr, whole: Expr) -> bool:
     return any(function.args == (part,) for function in whole.atoms(Function))
 
 
-def _is_safe(part: Expr, whole: Expr) -> bool:
-    """Whether a part leaves exponentials in the quotient that keeps them in range."""
-    if not part.has(exp):
-        return True
-    quotient = any(isinstance(f, Pow) and f.exp.is_negative and f.has(exp) for f in Mul.make_args(part))
-    return quotient and part.atoms(exp) == whole.atoms(exp)
+def _is_safe(part: Expr) -> bool:
+    """Whether the exponentials of a part, if it has any, may be kept in range by a quotient of them."""
+    return not part.has(exp) or any(p.exp.is_negative and p.has(exp) for p in part.atoms(Pow))
+
+
+def _exponentials(expression: Expr) -> set[Expr]:
+    """The exponentials of an expression; if only a part of it has them, all of their quotients are in that part."""
+    return {_canonical(power, _free(power)) for power in expression.atoms(exp)}
 
 
 def _named(equation: Equation, part: Expr, name: str, supply: IndexSupply) -> tuple[Equation, Equation]:

@@ -22,7 +22,8 @@ class Positivity:
 
     def __init__(self, promises: Collection[Promise], constants: Mapping[str, Fraction]) -> None:
         self.promises, self.constants = promises, constants
-        self._shown: set[str] = set()
+        self._positive: set[str] = set()
+        self._nonnegative: set[str] = set()
         self._waiting: list[Equation] = []
 
     def add(self, equation: Equation) -> None:
@@ -31,23 +32,32 @@ class Positivity:
 
     def holds(self, expression: Expr) -> bool:
         """Whether a formula is certainly positive."""
+        return bool(self._plain(expression).is_positive)
+
+    def not_negative(self, expression: Expr) -> bool:
+        """Whether a formula is certainly positive or 0."""
+        return bool(self._plain(expression).is_nonnegative)
+
+    def _plain(self, expression: Expr) -> Expr:
+        """The formula with symbols for everything whose sign is known from elsewhere."""
         while self._waiting:  # most passes never ask
             equation = self._waiting.pop(0)
-            if self._is_positive(sympify(equation.expression)):
-                self._shown.add(equation.target.name)
-        return self._is_positive(expression)
+            shown = self._signs().plain(sympify(equation.expression))
+            self._positive |= {equation.target.name} if shown.is_positive else set()
+            self._nonnegative |= {equation.target.name} if shown.is_nonnegative else set()
+        return self._signs().plain(expression)
 
-    def _is_positive(self, expression: Expr) -> bool:
+    def _signs(self) -> _Signs:
         promised = {p.tensor.name for p in self.promises if isinstance(p, Positive | Probabilities)}
         positive = {name for name, value in self.constants.items() if value > 0}
-        return bool(_Signs(promised | positive | self._shown).plain(expression).is_positive)
+        return _Signs(promised | positive | self._positive, self._nonnegative)
 
 
 class _Signs:
-    """Puts symbols in for what SymPy knows no sign of; the tensors and constants called ``positive`` are."""
+    """Puts symbols in for what SymPy knows no sign of; that of some tensors and constants is known by their names."""
 
-    def __init__(self, positive: set[str]) -> None:
-        self.positive = positive
+    def __init__(self, positive: set[str], nonnegative: set[str]) -> None:
+        self.positive, self.nonnegative = positive, nonnegative
         self._known: dict[Expr, Dummy] = {}
 
     def plain(self, expression: Expr) -> Expr:
@@ -57,9 +67,10 @@ class _Signs:
             if isinstance(expression, Symbol) and expression.is_integer:  # a size
                 return expression
             inside = all(isinstance(i, Index | Integer) for i in getattr(expression, "indices", ()))
-            known = "positive" if inside else "nonnegative"  # what is read outside a tensor is 0
-            sign = {known if name in self.positive else "real": True}
-            return self._known.setdefault(expression, Dummy(**sign))
+            if name in self.positive and inside:
+                return self._known.setdefault(expression, Dummy(positive=True))
+            known = name in self.positive | self.nonnegative  # what is read outside a tensor is 0
+            return self._known.setdefault(expression, Dummy(**{"nonnegative" if known else "real": True}))
         if isinstance(expression, Elementwise):
             arguments = dict(zip((X, *expression.others), expression.args, strict=True))
             return self.plain(expression.definition.xreplace(arguments))

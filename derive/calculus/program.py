@@ -582,6 +582,7 @@ class _Backwards:
         if factor is None:
             factor = self.recurring.get(tensor.name) or self._factor(tensor)
             psi.append(Equation(factor, found.indices, value, "shared factor"))
+            self.short.balance(psi[-1])
             self.named[pattern] = factor
             self.named[renamed(factor[found.indices], nameless)] = factor
         return _Backward(found.indices, self.common * factor[found.indices]), factor

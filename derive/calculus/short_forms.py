@@ -10,7 +10,7 @@ from typing import Any
 from sympy import Add, Expr, Indexed, Integer, Mul, Pow, Sum, Symbol, exp, expand_mul
 
 from derive.calculus.deltas import renumbered, tidy
-from derive.calculus.index import Equation, Index, symbols_read, total
+from derive.calculus.index import Axis, Equation, Index, symbols_read, total
 from derive.calculus.roles import Role
 from derive.calculus.rules import STATED, ZERO_SUM, Reason
 from derive.record import record
@@ -77,6 +77,8 @@ class ShortForms:
         self._linear: dict[str, int] = {}
         #: The numbers of the quotients, by what they read.
         self._quotients: dict[str, list[int]] = {}
+        #: The axes along which the entries of a tensor are 0 in sum, by its symbol.
+        self._balanced: dict[Symbol, tuple[tuple[int, Axis], ...]] = {}
         #: Whether products are compared with quotients at all.
         self._compares = False
         for equation in equations:
@@ -84,6 +86,12 @@ class ShortForms:
 
     def add(self, equation: Equation) -> None:
         """Add an equation to the rules."""
+        self._note(equation)
+        if equation.target.name not in self._linear:
+            self.balance(equation)
+
+    def _note(self, equation: Equation) -> None:
+        """Note what kind of rule an equation is."""
         number = len(self._equations)
         self._equations.append(equation)
         if all(map(_is_linear, Add.make_args(equation.expression))):
@@ -94,22 +102,34 @@ class ShortForms:
             for name in symbols_read(equation.expression):
                 self._quotients.setdefault(name, []).append(number)
 
+    def balance(self, equation: Equation) -> None:
+        """Note along which axes a tensor is 0 in sum, as the deviations from a mean are, and their derivatives."""
+        right = equation.expression
+        means = [self._equations[n].expression for name, n in self._linear.items() if name in {*symbols_read(right)}]
+        summed = {limit[0].axis for value in (right, *means) for node in value.atoms(Sum) for limit in node.limits}
+        places = [(n, index) for n, index in enumerate(equation.indices) if index.axis in summed]
+        if found := tuple((n, index.axis) for n, index in places if self._cancels(total(right, index))):
+            self._balanced[equation.target.symbol] = found
+
     def about(self, names: Iterable[str]) -> ShortForms:
         """The rules that can shorten an expression that reads these names."""
-        layer = {*names}
+        names = layer = {*names}
         found, numbers = dict[str, int](), {*self._quotients_of(layer)}
         for _ in range(_DEPTH):
             new = {name: self._linear[name] for name in layer & self._linear.keys() - found.keys()}
             found |= new
             layer = {name for n in new.values() for name in symbols_read(self._equations[n].expression)}
-        rules = ShortForms(self._equations[n] for n in sorted(numbers.union(found.values())))
+        rules = ShortForms()
+        for number in sorted(numbers.union(found.values())):
+            rules._note(self._equations[number])
         rules._compares = self._compares
+        rules._balanced = {symbol: places for symbol, places in self._balanced.items() if symbol.name in names}
         return rules
 
     @property
     def form(self) -> tuple[object, ...]:
         """All that a result depends on."""
-        return (self._compares, *self._equations)
+        return (self._compares, *self._equations, *self._balanced.items())
 
     def _quotients_of(self, names: set[str]) -> list[int]:
         """The numbers of the quotients with a factor, more than a symbol, all of which is among the names."""
@@ -150,14 +170,34 @@ class ShortForms:
         return expression.replace(lambda e: e in zero, lambda e: Integer(0)) if zero else expression
 
     def _is_zero(self, node: Sum) -> bool:
+        if self._has_balanced(node):
+            return True
         if not node.function.is_Add and self._linear.keys().isdisjoint(symbols_read(node.function)):
             return False
+        return self._cancels(node)
+
+    def _cancels(self, node: Sum) -> bool:
+        """Whether the terms of a sum cancel, as they are or with the equations of means and differences put in."""
         value, near = distributed(node), self.about(symbols_read(node.function))._linear_equations
         for equation in reversed(near):  # the last first, so that what it reads is found in one form
-            if value == 0:
-                return True
-            value = distributed(_opened(value, equation))
-        return bool(value == 0)
+            value = distributed(_opened(self._without_balanced(value), equation))
+        return bool(self._without_balanced(value) == 0)
+
+    def _without_balanced(self, value: Expr) -> Expr:
+        """Replace the sums of the entries of tensors that are 0 in sum by zero."""
+        return value.replace(lambda e: isinstance(e, Sum) and self._has_balanced(e), lambda e: Integer(0))
+
+    def _has_balanced(self, node: Sum) -> bool:
+        return any(self._is_balanced(node.function, limit[0]) for limit in node.limits)
+
+    def _is_balanced(self, summand: Expr, index: Index) -> bool:
+        """Whether a summand is an entry of a tensor that is 0 in sum, times what does not change along the axis."""
+        along = [f for f in Mul.make_args(summand) if index in f.free_symbols]
+        if len(along) != 1 or not isinstance(along[0], Indexed):
+            return False
+        places = [n for n, place in enumerate(along[0].indices) if place.has(index)]
+        balanced = self._balanced.get(along[0].base.label, ())
+        return len(places) == 1 and along[0].indices[places[0]] == index and (places[0], index.axis) in balanced
 
     @property
     def _linear_equations(self) -> list[Equation]:
@@ -170,9 +210,14 @@ def _opened(value: Expr, equation: Equation) -> Expr:
     label = equation.target.symbol
     if not equation.indices:
         return value.xreplace({label: equation.expression})
-    return value.replace(
-        lambda e: isinstance(e, Indexed) and e.base.label == label, lambda e: equation.at(tuple(e.indices))
-    )
+
+    def is_inside(e: Expr) -> bool:
+        own = isinstance(e, Indexed) and e.base.label == label
+        return own and all(
+            getattr(i, "axis", None) == axis for i, axis in zip(e.indices, equation.target.axes, strict=True)
+        )
+
+    return value.replace(is_inside, lambda e: equation.at(tuple(e.indices)))
 
 
 @lru_cache(maxsize=4096)

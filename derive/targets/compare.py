@@ -17,11 +17,8 @@ from typing import Any
 import mpmath
 import numpy as np
 from numpy.typing import NDArray
-from sympy import Piecewise, sign
 
-from derive.calculus.cases import Cases
-from derive.calculus.evaluate import FLOATS, Arithmetic, as_floats, followed, interpret
-from derive.calculus.extremes import Selected
+from derive.calculus.evaluate import FLOATS, JUMPING, Arithmetic, as_floats, followed, interpret
 from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
 from derive.learning.descent import SQUARE_NORM
@@ -53,8 +50,6 @@ SMALLER = (1e-2, 1e-4)
 DIGITS = 200
 #: A smaller number may be the rounding error of 0 at that many digits.
 NOISE = 1e-150
-#: What chooses between values by comparing numbers: its value jumps where they are equal.
-SELECTING = (Selected, Cases, Piecewise, sign)
 #: Exceptions that mpmath raises where a value is undefined.
 _NONE = (ZeroDivisionError, ValueError, OverflowError)
 #: Largest number of parameters times samples in the second example.
@@ -251,7 +246,7 @@ class Case:
             if not all(fits for _, fits in judged):  # digits lost in one equation do not count against the next
                 followed = self._followed(found, small)
                 judged = _better(judged, against(*followed)) if followed else judged
-            selecting = {s.target.name for s in self.program.statements if s.equation.expression.has(*SELECTING)}
+            selecting = {s.target.name for s in self.program.statements if s.equation.expression.has(*JUMPING)}
             if small and any(not fits and difference.name in selecting for difference, fits in judged):
                 followed = self._followed(found, exact=False)  # what rounds to equal numbers is equal in the module
                 rounded = against(*followed) if followed else judged

@@ -7,6 +7,7 @@ import pytest
 from helpers import axis, define, summed
 from sympy import KroneckerDelta, Rational, sqrt
 
+from derive.api import derive
 from derive.calculus.chain_rule import Chains, chains
 from derive.calculus.deltas import renumbered
 from derive.calculus.index import SAMPLE_AXIS, Axis, total
@@ -124,3 +125,19 @@ def test_a_mean_of_a_residual_layer_is_found_however_long_the_stream_is():
     """
     found = chains(Statement(text).forward_pass().refreshed())
     assert [(e.of.name, e.wrt.name) for e in found.vanishing] == [("v", "mu")]
+
+
+BEFORE_A_MEAN = {
+    "a bias of each unit": "b[h]\nz[i] = sum(W[i, j] * x[j], j) + b[i]\nc[i] = z[i] - mean(z[i, u], u)\n",
+    "a mean with a name": "b\nz[i] = sum(W[i, j] * x[j], j) + b\nmu = mean(z[i], i)\nc[i] = z[i] - mu\n",
+    "a normalisation": "b[h]\nz[i] = sum(W[i, j] * x[j], j) + b[i]\nmu[i] = mean(z[i, u], u)\n"
+    "v[i] = mean((z[i, u] - mu[i])**2, u)\nc[i] = (z[i] - mu[i]) / sqrt(v[i] + 1e-5)\n",
+}
+
+
+@pytest.mark.parametrize("name", BEFORE_A_MEAN)
+def test_the_gradient_of_what_a_mean_takes_away_is_0(name):
+    head = "size n = 3, h = 4\ninput x[n]\ntarget y[h]\nparameter W[h, n], g[h], s[h], "
+    error = "E = mean((y[i] - tanh(g[i] * c[i] + s[i]))**2, i)"
+    program = derive(Statement(head + BEFORE_A_MEAN[name] + error)).program
+    assert [s.target.name for s in program.stage("gradient") if s.equation.expression == 0] == ["dE_db"]

@@ -48,6 +48,8 @@ from derive.text.errors import StatementError
 MOST_AXES, MOST_ENTRIES = 4, 60
 #: The number of entries that a size without a value is taken to have.
 NAMED = 3
+#: Seeds from here on draw the newer layers, too: what smaller seeds state stays the same.
+NEWER = 1_000_000
 
 OWN = elementwise("own", X / sqrt(X**2 + 1))
 ACTIVATIONS = ("gelu", "elu(alpha=1.4)", "mish", "hard_tanh", "softsign", "leaky_relu(slope=0.1)", "softplus", "silu")
@@ -393,6 +395,46 @@ class Layers:
             near = exp(-((t[tuple(i)] - other) ** 2))
             self.state([], self.s.sum(self.s.sum(near, *i) if i else near, u) / self.s.samples)
 
+    def averaged(self) -> None:
+        """A normalisation over the samples, of which predictions read running averages."""
+        t = self.source(0, 3)
+        fixed = all(self.sizes_fixed(t, axis) for axis in range(len(t.sizes)))  # others may be no parameter's
+        if not self.sampled(t) or self.alone or not fixed:  # a layer alone takes no step
+            return
+        i, u, s = self.indices(t), self.s.sample(self.name("u")), self.s
+        other = t[(*i, u)]
+        mean = s.define(self.name("m"), tuple(i), s.mean(other, u))
+        size = s.define(self.name("v"), tuple(i), s.mean((other - mean[tuple(i)]) ** 2, u))
+        if self.chance(0.6):
+            self.average(mean, momentum=self.pick(0.1, 0.01, 0.5))
+        if self.chance(0.3):
+            wider = s.define(self.name("v"), tuple(i), size[tuple(i)] * s.samples / Max(s.samples - 1, 1))
+            self.average(size, start=1, of=wider)
+        elif self.chance(0.6):
+            self.average(size, start=self.pick(1, 0.5))
+        self.state(i, (t[tuple(i)] - mean[tuple(i)]) / sqrt(size[tuple(i)] + Rational(1, 10)))
+
+    def average(self, tensor: Entries, **how: Any) -> None:
+        """Let predictions read a running average, unless no data are averaged."""
+        try:
+            self.s.running(tensor, **how)
+        except StatementError as refusal:
+            assert "it is the same for every batch" in str(refusal), refusal
+
+    def stopped(self) -> None:
+        """What is taken for a constant: a target, a straight-through estimator, a weight of a sum."""
+        t = self.source(0)
+        i = self.indices(t)
+        z, stop = t[tuple(i)], self.s.stop_gradient
+        value = self.pick(
+            lambda: z + stop(sign(z) - z),
+            lambda: z * stop(tanh(z)),
+            lambda: (z - stop(z**2)) ** 2,
+            lambda: stop(exp(tanh(z))) * sin(z) + z,
+            lambda: tanh(z) + stop(self.s.mean(t[tuple(k)], *k)) if (k := self.indices(t)) else z * stop(z),
+        )
+        self.state(i, value())
+
     def sampled(self, t: Entries) -> bool:
         return any(a.sample for a in t.tensor.axes)
 
@@ -479,18 +521,24 @@ class Layers:
         if not ends or not wrt:
             return
         t, q = self.pick(*ends), self.pick(*wrt)
-        try:
-            slope = self.s.diff(t, q)
-            if self.chance(0.4):
-                wrt = self.pick(*wrt)
-                if len(wrt.sizes) + len(slope.sizes) <= MOST_AXES:
-                    slope = self.s.diff(slope, wrt)
-        except StatementError as refusal:
-            wanted = ("does not depend on", "whose derivative is no equation so far", "is that of the same sample")
-            assert any(w in str(refusal) for w in wanted), refusal
+        slope = self.slope(t, q)
+        if slope is not None and self.chance(0.4):
+            wrt = self.pick(*wrt)
+            if len(wrt.sizes) + len(slope.sizes) <= MOST_AXES:
+                slope = self.slope(slope, wrt) or slope
+        if slope is None:
             return
         i = self.indices(slope)
         self.state(i, self.pick(tanh, lambda f: f / 2, lambda f: f**2)(slope[tuple(i)]))
+
+    def slope(self, of: Entries, wrt: Entries) -> Entries | None:
+        """A derivative; None if it is none."""
+        try:
+            return self.s.diff(of, wrt)
+        except StatementError as refusal:
+            wanted = ("does not depend on", "whose derivative is no equation so far", "is that of the same sample")
+            assert any(w in str(refusal) for w in wanted), refusal
+            return None
 
     # Formulas at random.
 
@@ -620,6 +668,8 @@ KINDS = {
     "derived": 1,
     "formulated": 4,
 }
+#: Those that only seeds from ``NEWER`` on draw.
+NEWER_KINDS = {"averaged": 2, "stopped": 2}
 
 
 def random_layers(seed: int, layers: int = 4, last: str = "") -> Statement:
@@ -629,7 +679,8 @@ def random_layers(seed: int, layers: int = 4, last: str = "") -> Statement:
         shape = m.shape(1, m.pick(2, 2, 3))
         m.given(*shape, gradient=m.chance(0.3))
     m.linear()
-    names = [name for name, weight in KINDS.items() for _ in range(weight)]
+    kinds = KINDS if seed < NEWER else KINDS | NEWER_KINDS
+    names = [name for name, weight in kinds.items() for _ in range(weight)]
     for kind in [*(m.pick(*names) for _ in range(layers - bool(last))), *([last] * bool(last))]:
         getattr(m, kind)()
     return m.finished()

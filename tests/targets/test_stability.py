@@ -703,3 +703,27 @@ def test_a_function_written_with_exp_is_stable_wherever_it_stands(name: str, out
             wanted = as_floats(exact["E"]), as_floats(exact["dE_dW"])
         for found, true in zip((error, slope), wanted, strict=True):
             assert np.max(np.abs(found - true)) <= 1e-12 * np.max(np.abs(true))
+
+
+OVER_TWO_AXES = {
+    "the logarithm of the sum": "o = log(sum(exp(z[i, j]), i, j))\nE = (y[1, 1] - o)**2",
+    "shares": "o[i, j] = exp(z[i, j]) / sum(exp(z[r, s]), r, s)\nE = mean((y[i, j] - o[i, j])**2, i, j)",
+    "logarithms of shares": "E = -sum(y[i, j] * (z[i, j] - log(sum(exp(z[i, j]), i, j))), i, j)",
+}
+
+
+@pytest.mark.parametrize("name", OVER_TWO_AXES)
+def test_what_is_summed_over_two_axes_at_once_stays_in_range(name: str) -> None:
+    text = "size a = 2, b = 3\ninput x[a, b]\ntarget y[a, b]\nparameter W[b, b]\nz[i, j] = sum(W[j, k] * x[i, k], k)\n"
+    derived = derive(Statement(text + OVER_TWO_AXES[name]))
+    assert derived.check().passed
+    module, given = derived.numpy_target.module, {"W": np.array([[1.0, 0.5, 0], [-1, 0.25, 1], [0.5, 1, -0.5]])}
+    for scale in (1.0, 900.0):
+        data = np.array([[[1.0, -0.5, 0.25], [0.5, 1, -1]]]) * scale, np.array([[[0.5, 0, 0.25], [0, 0.25, 0]]])
+        with np.errstate(all="raise", under="ignore"):
+            error, slope = module.error(given, *data), module.gradients(given, *data)["W"]
+        with mpmath.workdps(1000):
+            point = Point(given, {}, data).given(derived.program)
+            exact = interpret(derived.program, point, {"m": 1}, EXACT, ("forward", "error", "factor", "gradient"))
+            assert abs(error - as_floats(exact["E"])) <= 1e-12 * abs(error)
+            assert np.max(np.abs(slope - as_floats(exact["dE_dW"]))) <= 1e-12 * scale

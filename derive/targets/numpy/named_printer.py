@@ -228,7 +228,9 @@ class NamedPrinter:
         read = node.of
         if not isinstance(read, nx.Read) or len(read.chosen) != 1 or isinstance(read.tensor, Slice):
             return None
-        (position,) = (n for n, place in enumerate(read.places) if nx.is_chosen(place))
+        position, *more = (n for n, place in enumerate(read.places) if nx.is_chosen(place))
+        if more:  # the same array of places along another axis, too
+            return None
         index = read.chosen[read.places[position]]
         others = tuple(place for place in read.places if isinstance(place, Index))
         whole = len({*others}) == len(read.places) - 1 == len(read.tensor.stored_axes) - 1
@@ -324,7 +326,8 @@ class NamedPrinter:
         first = next(over, rest)
         if _is_of_truth_values(rest):
             return Code(f"{code.at(ATOM)}.astype({self.kind})")
-        return Code(code.at(UNARY)) if _is_of_truth_values(first) else code
+        factors = (first.left, first.right) if isinstance(first, nx.Contraction) else (first,)
+        return Code(code.at(UNARY)) if any(map(_is_of_truth_values, factors)) else code
 
     @_code.register
     def _(self, node: nx.Power) -> Code:

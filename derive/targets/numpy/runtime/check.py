@@ -103,8 +103,10 @@ class _Slopes:
             if len(measured) == 2 and abs(measured[1] - slope) > 1e-6 * coarse * length:
                 # A step twice as wide changes what comes of rounding or of a kink.
                 wide = self.central(name, direction, 2e-6)
-                steady = abs(wide - measured[1]) < 0.1 * abs(measured[1] - slope)
-                measured = measured[: 2 if steady else 1]
+                off = abs(measured[1] - slope)
+                steady = abs(wide - measured[1]) < 0.1 * off
+                bent = self.bend(name, direction, 1e-6) > off
+                measured = measured[: 2 if steady and not bent else 1]
             self.measured += 1
             self.left_out += len(measured) < 2
             for kind, found in enumerate(measured):
@@ -159,6 +161,14 @@ class _Slopes:
             self.error(_moved(start, name, sign * step * direction)) for sign in (1, -1)
         )
         return (above - below).real / (2 * step)
+
+    def bend(self, name: str, direction: Array, step: float) -> float:
+        """How far the slopes on both sides of the point differ, as at equal numbers."""
+        below, here, above = (
+            self.error(_moved(self.parameters, name, s * step * direction)).real
+            for s in (-1, 0, 1)
+        )
+        return abs(above - 2 * here + below) / step
 
     def rounding(self, name: str, direction: Array, slope: float) -> float:
         """How far a gradient and a slope change with the rounding of their terms.
