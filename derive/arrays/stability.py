@@ -28,7 +28,9 @@ from sympy import (
     expand_mul,
     factor_terms,
     log,
+    nan,
     preorder_traversal,
+    zoo,
 )
 
 from derive.arrays.along import Along
@@ -421,8 +423,8 @@ def _candidates(given: Setting, equation: Equation, stage: str, titles: Titles) 
 
 
 def has_form(equation: Equation, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether an equation has an array form and is real: splitting a root can give complex numbers."""
-    return not equation.expression.has(I) and has_array_form(equation, tensors)
+    """Whether an equation has an array form and is a real number: splitting a root can give complex ones, or 0/0."""
+    return not equation.expression.has(I, nan, zoo) and has_array_form(equation, tensors)
 
 
 def _length(expression: Expr) -> int:
