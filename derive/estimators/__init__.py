@@ -3,7 +3,7 @@
 >>> from sklearn.datasets import load_iris
 >>> from derive.estimators import Classifier
 >>> X, y = load_iris(return_X_y=True)
->>> classifier = Classifier(hidden_layer_sizes=(8,), learning_rate=0.1, random_state=0).fit(X, y)
+>>> classifier = Classifier(hidden_layer_sizes=(8,), learning_rate_init=0.1, random_state=0).fit(X, y)
 >>> bool(classifier.score(X, y) > 0.9)
 True
 >>> classifier.network_.layers, classifier.network_.loss

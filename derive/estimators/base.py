@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from math import ceil
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
@@ -13,7 +14,7 @@ from derive.estimators.modules import derivation_of, module_of, named, packed, u
 from derive.estimators.outputs import Chosen
 from derive.statement.network import Network
 from derive.targets.numpy.runtime.sklearn_base import Array, EstimatorBase
-from derive.targets.numpy.runtime.sklearn_settings import number, number_type
+from derive.targets.numpy.runtime.sklearn_settings import batch, flag, number, number_type, share
 
 
 class NetworkEstimator(EstimatorBase):
@@ -26,13 +27,13 @@ class NetworkEstimator(EstimatorBase):
         *,
         output_activation: Any = None,
         loss: Any = None,
-        optimizer: Any = "adam",
+        solver: Any = "adam",
         l1: Any = 0.0,
-        l2: Any = 0.0,
+        alpha: Any = 0.0,
         clip: Any = None,
-        schedule: Any = "constant",
+        learning_rate: Any = "constant",
         initialisation: Any = "glorot_uniform",
-        learning_rate: Any = 0.001,
+        learning_rate_init: Any = 0.001,
         batch_size: Any = "auto",
         max_iter: Any = 200,
         shuffle: Any = True,
@@ -41,6 +42,7 @@ class NetworkEstimator(EstimatorBase):
         n_iter_no_change: Any = 10,
         early_stopping: Any = False,
         validation_fraction: Any = 0.1,
+        warm_start: Any = False,
         verbose: Any = False,
         dtype: Any = "float64",
     ) -> None:
@@ -52,23 +54,25 @@ class NetworkEstimator(EstimatorBase):
         output_activation       activation of the outputs; None: chosen by the loss
         loss                    a name from `derive list losses`; None: cross-entropy for
                                 classes (binary for two), half the squared error for numbers
-        optimizer               a name from `derive list optimizers`, optionally with options
-        l1, l2                  strengths of the L1 and the L2 penalty, which are added to the error (loss)
+        solver                  an optimizer: a name from `derive list optimizers`, optionally with options
+        l1                      strength of the L1 penalty, which is added to the error (loss)
+        alpha                   strength of the L2 penalty: alpha/(2 n) times the sum of the squared weights is
+                                added to the error, where n is the number of samples in a batch
         clip                    largest norm of the gradients; None: no clipping
-        schedule                learning rate schedule: a name from `derive list schedules`
+        learning_rate           learning rate schedule: a name from `derive list schedules`
         initialisation          weight initialisation: a name from `derive list initialisations`
         """
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.output_activation = output_activation
         self.loss = loss
-        self.optimizer = optimizer
+        self.solver = solver
         self.l1 = l1
-        self.l2 = l2
+        self.alpha = alpha
         self.clip = clip
-        self.schedule = schedule
-        self.initialisation = initialisation
         self.learning_rate = learning_rate
+        self.initialisation = initialisation
+        self.learning_rate_init = learning_rate_init
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.shuffle = shuffle
@@ -77,6 +81,7 @@ class NetworkEstimator(EstimatorBase):
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
+        self.warm_start = warm_start
         self.verbose = verbose
         self.dtype = dtype
 
@@ -91,7 +96,7 @@ class NetworkEstimator(EstimatorBase):
         widths = (X.shape[1], *hidden, outputs.units)
         activation = (*settings.hidden_activations(self.activation, len(hidden)), outputs.activation)
         weighting = "mean" if self._is_weighted else "none"
-        form = Network(named(widths), activation, outputs.loss, **self._descent(), sample_weight=weighting)
+        form = Network(named(widths), activation, outputs.loss, **self._descent(X.shape[0]), sample_weight=weighting)
         self._derive(form, widths)
         sizes = {name: size for name, size in zip(form.layers, widths, strict=True) if isinstance(name, str)}
         self.n_layers_, self.out_activation_ = len(widths), self.network_.activation[-1]
@@ -111,14 +116,16 @@ class NetworkEstimator(EstimatorBase):
             self.trainer_ = module_of(self.source_).Trainer(before.parameters, dtype=before.dtype)
             vars(self.trainer_).update({key: value for key, value in vars(before).items() if key != "_renderings"})
 
-    def _descent(self) -> dict[str, Any]:
-        """The optimizer and its options, as arguments of a ``Network``."""
+    def _descent(self, samples: int) -> dict[str, Any]:
+        """The optimizer and its options, as arguments of a ``Network``; alpha is divided by the batch size."""
+        if flag("early_stopping", self.early_stopping):
+            samples -= ceil(share("validation_fraction", self.validation_fraction) * samples)
         return {
-            "optimizer": self.optimizer,
+            "optimizer": settings.solver(self.solver),
             "l1": number("l1", self.l1, 0.01),
-            "l2": number("l2", self.l2, 0.01),
+            "l2": number("alpha", self.alpha, 0.01) / batch(self.batch_size, samples),
             "clip": None if self.clip is None else number("clip", self.clip, 1.0),
-            "schedule": self.schedule,
+            "schedule": settings.schedule(self.learning_rate),
             "initialisation": self.initialisation,
         }
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
+from derive.learning.optimizers import OPTIMIZERS
+from derive.learning.schedules import SCHEDULES
+from derive.text.entry_text import parse_entry
 from derive.text.errors import SpecError
 from derive.text.user_text import shown, width
 
@@ -35,3 +38,19 @@ def hidden_activations(activation: Any, layers: int) -> tuple[Any, ...]:
         wanted = f"{layers} hidden layer{'s' * (layers != 1)}"
         raise SpecError(f"{given} for {wanted}: give one name for all, or {layers} (output_activation is separate)")
     return names
+
+
+def solver(text: Any) -> Any:
+    """Return ``solver`` if it is an optimizer, with options or without."""
+    parse_entry("solver", "optimizers", text, OPTIMIZERS)
+    return text
+
+
+def schedule(text: Any) -> Any:
+    """Return ``learning_rate`` if it is a schedule, with options or without."""
+    if isinstance(text, Real):
+        raise SpecError(
+            f"learning_rate is {text}, where the name of a schedule is expected: the number is learning_rate_init"
+        )
+    parse_entry("learning_rate", "schedules", text, SCHEDULES)
+    return text

@@ -80,7 +80,7 @@ def iris():
 @pytest.mark.parametrize("name", ["free", "numbers", "several"])
 @pytest.mark.sampled(3)
 def test_it_passes_scikit_learns_checks_where_the_widths_are_free(estimator_of, name):
-    options = {"learning_rate": 0.02} if name == "numbers" else {}
+    options = {"learning_rate_init": 0.02} if name == "numbers" else {}
     check_estimator(estimator_of(name, **options), on_skip=None)
 
 
@@ -131,7 +131,7 @@ def test_the_numbers(estimator_of, name):
     x, _ = iris()
     layers = NETWORKS[name][0]
     inputs, targets = x[:, :3], x[:, 3] if layers[-1] == 1 else x[:, 2:]
-    model = estimator_of(name, random_state=0, learning_rate=0.1, batch_size=20).fit(inputs, targets)
+    model = estimator_of(name, random_state=0, learning_rate_init=0.1, batch_size=20).fit(inputs, targets)
     assert model.predict(inputs).shape == targets.shape
     assert model.score(inputs, targets) > 0.8
     if isinstance(layers[-1], int):
@@ -147,7 +147,7 @@ def test_a_wrong_number_of_features_is_refused(estimator_of):
 
 def test_it_is_what_the_library_offers(estimator_of):
     x, y = iris()
-    options, plain = {"max_iter": 5, "random_state": 3}, {"optimizer": "sgd", "learning_rate": 0.1}
+    options, plain = {"max_iter": 5, "random_state": 3}, {"solver": "sgd", "learning_rate_init": 0.1}
     ours = Classifier((16,), **plain, **options).fit(x, y)
     assert np.array_equal(estimator_of("free", **options).fit(x, y).predict_proba(x), ours.predict_proba(x))
     numbers = Regressor((16,), **plain, **options).fit(x[:, :2], x[:, 2:])
@@ -203,14 +203,14 @@ def test_a_refused_fit_leaves_the_estimator_as_it_was(estimator_of):
     for name, targets, wrong in (("free", y, y.astype(str)), ("number", x[:, 3], x[:, :2])):
         inputs = x[:, :4]
         estimator = estimator_of(name, max_iter=3, random_state=0)
-        with pytest.raises(ValueError, match="learning_rate is -1"):
-            estimator.set_params(learning_rate=-1).fit(inputs, targets)
+        with pytest.raises(ValueError, match="learning_rate_init is -1"):
+            estimator.set_params(learning_rate_init=-1).fit(inputs, targets)
         assert not [key for key in vars(estimator) if key.endswith("_")]
-        before = dict(vars(estimator.set_params(learning_rate=0.01).fit(inputs, targets)))
+        before = dict(vars(estimator.set_params(learning_rate_init=0.01).fit(inputs, targets)))
         outputs = estimator.predict(inputs)
-        with pytest.raises(ValueError, match=r"learning_rate is -1|columns"):
-            estimator.set_params(learning_rate=-1).fit(inputs[:, :3] if name == "free" else inputs, wrong)
-        assert {**vars(estimator), "learning_rate": 0.01} == before
+        with pytest.raises(ValueError, match=r"learning_rate_init is -1|columns"):
+            estimator.set_params(learning_rate_init=-1).fit(inputs[:, :3] if name == "free" else inputs, wrong)
+        assert {**vars(estimator), "learning_rate_init": 0.01} == before
         assert np.array_equal(estimator.predict(inputs), outputs)
 
 

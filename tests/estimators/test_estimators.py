@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFit
 from sklearn.feature_selection import RFE
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from derive import derive
@@ -35,13 +36,13 @@ def iris():
 
 def small(**options):
     """A classifier that learns the iris in no time."""
-    plain = {"optimizer": "sgd", "learning_rate": 0.1, "batch_size": 10, "max_iter": 30, "random_state": 0}
+    plain = {"solver": "sgd", "learning_rate_init": 0.1, "batch_size": 10, "max_iter": 30, "random_state": 0}
     return Classifier(**{"hidden_layer_sizes": (8,), **plain, **options})
 
 
 def number(**options):
     """A regressor that takes plain steps."""
-    plain = {"optimizer": "sgd", "learning_rate": 0.1, "random_state": 0}
+    plain = {"solver": "sgd", "learning_rate_init": 0.1, "random_state": 0}
     return Regressor(**{"hidden_layer_sizes": (8,), **plain, **options})
 
 
@@ -49,7 +50,7 @@ def number(**options):
 CHECKED = [
     Classifier(),
     Regressor(),
-    Classifier(hidden_layer_sizes=(6, 5), activation=("relu", "tanh"), loss="hinge", learning_rate=0.02),
+    Classifier(hidden_layer_sizes=(6, 5), activation=("relu", "tanh"), loss="hinge", learning_rate_init=0.02),
     small(hidden_layer_sizes=(), output_activation="softmax", tol=None, max_iter=60, dtype="float32"),
     number(activation="sigmoid", loss="mse", shuffle=False, batch_size=50),
 ]
@@ -58,7 +59,8 @@ CHECKED = [
 def in_small_batches(estimator):
     """Where repeated samples come in other batches than samples with weights."""
     why = "the batches of repeated samples are others than those of samples with weights"
-    return {"check_sample_weight_equivalence_on_dense_data": why} if estimator.batch_size == 10 else {}
+    checks = [f"check_sample_weight_equivalence_on_{kind}_data" for kind in ("dense", "sparse")]
+    return dict.fromkeys(checks, why) if estimator.batch_size == 10 else {}
 
 
 @parametrize_with_checks(CHECKED, expected_failed_checks=in_small_batches)
@@ -99,7 +101,7 @@ def test_one_derivation_serves_all_sizes_and_all_subsets_of_the_features():
     x, y = iris()
     model = small(max_iter=2)
     _derived.cache_clear()
-    GridSearchCV(model, {"hidden_layer_sizes": [3, (5,), [8]], "learning_rate": [0.1, 0.2]}, cv=2).fit(x, y)
+    GridSearchCV(model, {"hidden_layer_sizes": [3, (5,), [8]], "learning_rate_init": [0.1, 0.2]}, cv=2).fit(x, y)
     RFE(model, n_features_to_select=1, importance_getter=lambda e: np.abs(e.coefs_[0]).sum(axis=1)).fit(x, y)
     assert _derived.cache_info().misses == 1
 
@@ -119,12 +121,12 @@ def test_the_loss_is_chosen_by_the_number_of_classes(classes, loss, output, unit
 
 def test_learning_options_are_part_of_the_derivation():
     x, y = iris()
-    options = {"optimizer": "adam(beta1=0.8)", "l2": np.float32(0.5), "clip": 1, "schedule": "cosine(steps=900)"}
-    fitted = small(**options, initialisation="he_normal", learning_rate=0.01).fit(x, y)
+    options = {"solver": "adam(beta1=0.8)", "alpha": np.float32(5), "clip": 1, "learning_rate": "cosine(steps=900)"}
+    fitted = small(**options, initialisation="he_normal", learning_rate_init=0.01).fit(x, y)
     assert fitted.network_.optimizer == "adam(beta1=0.8)"
     assert (fitted.network_.l2, fitted.network_.clip, fitted.network_.schedule) == (0.5, 1.0, "cosine(steps=900)")
     assert fitted.derivation_.network.initialisation == fitted.network_.initialisation == "he_normal"
-    free = small(**options | {"l2": 0}, initialisation="he_normal", learning_rate=0.01).fit(x, y)
+    free = small(**options | {"alpha": 0}, initialisation="he_normal", learning_rate_init=0.01).fit(x, y)
     assert sum(np.sum(w**2) for w in fitted.coefs_) < 0.5 * sum(np.sum(w**2) for w in free.coefs_)
     again = pickle.loads(pickle.dumps(free))
     assert np.array_equal(again.partial_fit(x, y).coefs_[0], free.partial_fit(x, y).coefs_[0])
@@ -195,7 +197,7 @@ def test_a_probability_that_rounds_to_zero_has_no_warning():
 def test_several_numbers_at_once():
     x, y = load_diabetes(return_X_y=True)
     y = np.column_stack([y, -y, y**0.5])
-    model = make_pipeline(StandardScaler(), number(learning_rate=0.05))
+    model = make_pipeline(StandardScaler(), number(learning_rate_init=0.05))
     fitted = TransformedTargetRegressor(model, transformer=StandardScaler()).fit(x, y)
     assert fitted.predict(x).shape == y.shape
     assert fitted.score(x, y) > 0.4
@@ -205,7 +207,7 @@ def test_several_numbers_at_once():
 def test_a_column_of_numbers_warns_as_scikit_learn_does():
     x, y = load_diabetes(return_X_y=True)
     with pytest.warns(DataConversionWarning, match="column-vector"):
-        fitted = number(max_iter=2, learning_rate=1e-6).fit(x, y[:, None])
+        fitted = number(max_iter=2, learning_rate_init=1e-6).fit(x, y[:, None])
     assert fitted.predict(x).shape == y.shape
 
 
@@ -255,7 +257,7 @@ def test_each_partial_fit_has_its_own_order():
 
 def test_early_stopping_sets_samples_aside_and_takes_the_best():
     x, y = load_digits(return_X_y=True)
-    options = {"early_stopping": True, "max_iter": 200, "n_iter_no_change": 3, "learning_rate": 0.5, "tol": 0.01}
+    options = {"early_stopping": True, "max_iter": 200, "n_iter_no_change": 3, "learning_rate_init": 0.5, "tol": 0.01}
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         fitted = small(**options).fit(x / 16, y)
@@ -274,14 +276,14 @@ def test_a_training_that_has_not_converged_warns():
         warnings.simplefilter("error")
         small(max_iter=3, tol=None).fit(x, y)
     x, y = load_diabetes(return_X_y=True)
-    with pytest.warns(ConvergenceWarning, match="the error rose from .* smaller learning_rate"):
-        number(hidden_layer_sizes=(100,), learning_rate=0.3, max_iter=10).fit(x, y)
+    with pytest.warns(ConvergenceWarning, match="the error rose from .* smaller learning_rate_init"):
+        number(hidden_layer_sizes=(100,), learning_rate_init=0.3, max_iter=10).fit(x, y)
 
 
 def test_a_training_that_diverges_says_at_which_step():
     x, y = load_diabetes(return_X_y=True)
     with pytest.raises(ValueError, match=r"step \d+.*StandardScaler"):
-        number(hidden_layer_sizes=(100,), learning_rate=100, tol=None).fit(x, y)
+        number(hidden_layer_sizes=(100,), learning_rate_init=100, tol=None).fit(x, y)
 
 
 def test_verbose_prints_a_line_for_each_epoch(capsys):
@@ -297,10 +299,10 @@ def test_verbose_prints_a_line_for_each_epoch(capsys):
 def test_a_grid_search_over_a_pipeline_in_two_processes():
     x, y = load_iris(return_X_y=True)
     pipeline = make_pipeline(StandardScaler(), small())
-    grid = {"classifier__hidden_layer_sizes": [(4,), (8,)], "classifier__learning_rate": [0.01, 0.2]}
+    grid = {"classifier__hidden_layer_sizes": [(4,), (8,)], "classifier__learning_rate_init": [0.01, 0.2]}
     search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2).fit(x, y)
     assert search.best_score_ > 0.9
-    assert search.best_params_["classifier__learning_rate"] == 0.2
+    assert search.best_params_["classifier__learning_rate_init"] == 0.2
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     scores = cross_val_score(search.best_estimator_, x, y, cv=3, n_jobs=2)
     assert scores.mean() == pytest.approx(search.best_score_)
@@ -379,14 +381,20 @@ def test_pickles_of_all_kinds(model):
         ({"loss": 1}, "loss is an integer, 1, where a name is expected"),
         ({"loss": "poisson"}, "for counts, not for classes"),
         ({"loss": "cross_entropy", "output_activation": "tanh"}, "cross_entropy needs softmax"),
-        ({"learning_rate": -1}, "learning_rate is -1, but must be a finite number that is not negative"),
-        ({"learning_rate": "constant"}, "learning_rate is 'constant', where a number such as 0.1 is expected"),
-        ({"learning_rate": float("nan")}, "learning_rate is nan"),
-        ({"optimizer": "adm"}, "unknown optimizer 'adm': did you mean adam"),
-        ({"optimizer": "adam(beta1=2)"}, "beta1 is '2', but must be"),
-        ({"schedule": "cosin(steps=9)"}, "unknown schedule 'cosin': did you mean cosine"),
+        ({"learning_rate_init": -1}, "learning_rate_init is -1, but must be a finite number that is not negative"),
+        (
+            {"learning_rate_init": "constant"},
+            "learning_rate_init is 'constant', where a number such as 0.1",
+        ),
+        ({"learning_rate_init": float("nan")}, "learning_rate_init is nan"),
+        ({"solver": "adm"}, "unknown solver 'adm': did you mean adam"),
+        ({"solver": "adam(beta1=2)"}, "beta1 is '2', but must be"),
+        ({"learning_rate": 0.1}, "the name of a schedule is expected: the number is learning_rate_init"),
+        ({"solver": "lbfgs"}, "unknown solver 'lbfgs'"),
+        ({"warm_start": 1}, "warm_start is 1, where True or False is expected"),
+        ({"learning_rate": "cosin(steps=9)"}, "unknown learning_rate 'cosin': did you mean cosine"),
         ({"initialisation": "glorot"}, "unknown initialisation 'glorot'"),
-        ({"l2": -0.1}, "l2 is -0.1, but must be a finite number that is not negative"),
+        ({"alpha": -0.1}, "alpha is -0.1, but must be a finite number that is not negative"),
         ({"clip": 0}, "clip is 0"),
         ({"batch_size": 0}, "batch_size is 0, but must be at least 1"),
         ({"batch_size": "all"}, "batch_size is 'all'"),
@@ -432,12 +440,43 @@ def test_data_that_do_not_fit(change, message):
         small().fit(*change(*iris()))
 
 
-def test_sparse_data_are_refused_in_scikit_learns_words():
-    from scipy.sparse import csr_array
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"dtype": "float32"}])
+def test_sparse_data_train_as_dense_ones(options):
+    x, y = np.random.default_rng(0).integers(0, 4, (60, 3)), np.repeat([0, 1, 2], 20)
+    model = make_pipeline(OneHotEncoder(), small(max_iter=3, tol=None, **options)).fit(x, y)
+    wide = model[0].transform(x)
+    plain = small(max_iter=3, tol=None, **options).fit(wide.toarray(), y)
+    assert model[-1].loss_curve_ == plain.loss_curve_
+    assert np.array_equal(model.predict_proba(x), plain.predict_proba(wide.toarray()))
+    assert np.array_equal(plain.predict(wide), plain.predict(wide.toarray()))
 
+
+def test_a_warm_start_goes_on():
     x, y = iris()
-    with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
-        small().fit(csr_array(x), y)
+    whole = small(max_iter=6, tol=None).fit(x, y)
+    parts = small(max_iter=3, tol=None, warm_start=True).fit(x, y)
+    parts.fit(x, y)
+    assert (parts.n_iter_, parts.loss_curve_) == (6, whole.loss_curve_)
+    assert np.array_equal(parts.coefs_[0], whole.coefs_[0])
+    parts.set_params(alpha=0.1, solver="adam", learning_rate_init=0.001).fit(x, y)
+    assert parts.n_iter_ == 9 and parts.loss_ < 1.5 * whole.loss_
+    with pytest.raises(ValueError, match="the network is another one now: use warm_start=False"):
+        parts.set_params(hidden_layer_sizes=(3,)).fit(x, y)
+    with pytest.raises(ValueError, match="which are not among"):
+        parts.set_params(hidden_layer_sizes=(8,)).fit(x, y + 1)
+
+
+def test_alpha_is_that_of_scikit_learn():
+    x, y = iris()
+    options = {"max_iter": 4, "tol": None, "alpha": 2.0, "solver": "sgd", "learning_rate_init": 0.1}
+    ours = small(**options, batch_size=30, shuffle=False).fit(x, y)
+    start = small(**options | {"max_iter": 1, "learning_rate_init": 0}, batch_size=30).fit(x, y)
+    mlp = MLPClassifier((8,), "tanh", **options | {"tol": 0}, momentum=0, batch_size=30, shuffle=False, warm_start=True)
+    mlp.partial_fit(x[:1].repeat(3, 0), [0, 1, 2], classes=[0, 1, 2])
+    mlp.coefs_ = [np.array(w) for w in start.coefs_]
+    mlp.intercepts_ = [np.array(b) for b in start.intercepts_]
+    mlp.fit(x, y)
+    np.testing.assert_allclose(ours.loss_curve_, mlp.loss_curve_[-4:], rtol=1e-9)
 
 
 def test_a_partial_fit_that_does_not_fit_leaves_the_parameters():
@@ -486,10 +525,10 @@ def test_a_refused_fit_leaves_the_estimator_as_it_was():
     fitted = small(max_iter=3).fit(x, y)
     before, classes = dict(vars(fitted)), fitted.predict(x)
     for options, inputs, message in (
-        ({"learning_rate": -1}, x, "learning_rate is -1"),
+        ({"learning_rate_init": -1}, x, "learning_rate_init is -1"),
         ({"early_stopping": True, "validation_fraction": 2}, x, "validation_fraction is 2"),
-        ({"learning_rate": 10**400}, x, "learning_rate is .*finite number"),
-        ({"learning_rate": 1e300, "loss": "half_mse", "output_activation": "identity"}, x, "too large"),
+        ({"learning_rate_init": 10**400}, x, "learning_rate_init is .*finite number"),
+        ({"learning_rate_init": 1e300, "loss": "half_mse", "output_activation": "identity"}, x, "too large"),
     ):
         with pytest.raises(ValueError, match=message):
             fitted.set_params(**options).fit(inputs[:, :3], y.astype(str))
@@ -541,7 +580,7 @@ def rare():
 
 def test_a_rare_class_is_found_if_classes_weigh_the_same():
     x, y = rare()
-    options = {"hidden_layer_sizes": (), "learning_rate": 0.1, "max_iter": 40, "tol": None, "random_state": 0}
+    options = {"hidden_layer_sizes": (), "learning_rate_init": 0.1, "max_iter": 40, "tol": None, "random_state": 0}
     recall = {}
     for weight in (None, "balanced", {"rare": 24}):
         fitted = Classifier(class_weight=weight, **options).fit(x, y)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import derivation, forwarded, module_of
+from scipy.sparse import csr_array
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.biases import BIASES
@@ -198,15 +199,21 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     "NaN": (spoiled(np.nan), ValueError, "X holds NaN"),
     "inf": (spoiled(-np.inf), ValueError, "X holds .*infinite"),
     "a longdouble beyond float64": (spoiled(np.longdouble("1e400"), np.longdouble), ValueError, "X holds .*infinite"),
-    "objects": (X.astype(object), TypeError, "X must hold real numbers, not object"),
-    "huge integers": ([[10**400, 0, 0]] * 6, TypeError, "X must hold real numbers, not object"),
+    "objects": ([[object(), 0, 0]] * 6, TypeError, "X must hold real numbers, not object in row 0, column 0"),
+    "huge integers": ([[10**400, 0, 0]] * 6, TypeError, "not an integer beyond all floating-point numbers"),
+    "text among numbers": ([[0, 1, 2], [0, "b", 2]] * 3, TypeError, r"not text in row 1, column 1 \(from 0\): 'b'"),
+    "a missing entry": ([[0, 1, 2], [0, 1, None]] * 3, TypeError, "X has a missing value, None, in row 1, column 2"),
+    "sparse in a wrong shape": (csr_array(np.ones((6, 4))), ValueError, r"X has shape \(6, 4\)"),
+    "sparse NaN": (csr_array(np.diag([1, 2, np.nan, 1, 1, 1])[:, :3]), ValueError, "nan in row 2, column 2"),
+    "one sample": (X[0], ValueError, r"for a single sample use reshape\(1, -1\)"),
     "text": (X.astype(str), TypeError, "X must hold real numbers, not text"),
     "bytes": (X.astype("S"), TypeError, "X must hold real numbers, not text"),
     "complex": (X + 0j, TypeError, "X must hold real numbers, not complex128"),
     "dates": (np.zeros((6, 3), "datetime64[s]"), TypeError, "not datetime64"),
     "records": (np.zeros(6, [("a", float)]), TypeError, "X must hold real numbers, not"),
-    "None": (None, TypeError, "X must hold real numbers, not object"),
-    "a generator": (iter(X), TypeError, "X must hold real numbers, not object"),
+    "None": (None, TypeError, "X must hold real numbers, not None"),
+    "an iterator": (iter(X), TypeError, r"X is an iterator; expected an array, such as np.array\(list"),
+    "a generator": ((x for x in X), TypeError, "X is a generator"),
     "a dict": ({"a": 1}, ValueError, 'unknown "a" in the (validation )?inputs; expected X'),
     "ragged": ([[1, 2, 3], [1]], ValueError, "X is not a rectangular array"),
     "masked": (np.ma.masked_greater(X, 0), ValueError, "X has masked entries"),

@@ -31,6 +31,7 @@ _SETTINGS = (
     ("n_iter_no_change", "int", "10"),
     ("early_stopping", "bool", "False"),
     ("validation_fraction", "float", "0.1"),
+    ("warm_start", "bool", "False"),
     ("verbose", "bool", "False"),
     ("dtype", "str", '"float64"'),
 )
@@ -83,7 +84,7 @@ def estimator_files(network: Network) -> dict[str, str]:
         fixed_outputs=last if isinstance(last, int) else None,
         settings=(
             *by_class,
-            ("learning_rate", "float", "0.1" if base_name(network.optimizer) in PLAIN else "0.001"),
+            ("learning_rate_init", "float", "0.1" if base_name(network.optimizer) in PLAIN else "0.001"),
             *_SETTINGS,
         ),
         base=base,

@@ -13,6 +13,7 @@ import numpy as np
 from derive.targets.numpy.runtime.files import _read_npz, _write_npz
 from derive.targets.numpy.runtime.orders import _Orders
 from derive.targets.numpy.runtime.rates import _Rates
+from derive.targets.numpy.runtime.rows import _parts
 from derive.targets.numpy.runtime.stopping import _Best
 from derive.targets.numpy.runtime.values import Array, _copy_into
 
@@ -54,7 +55,9 @@ class _Checkpoint:
         Raises ValueError if the file is of other data.
         """
         for array in data:
-            self.print = zlib.crc32(np.ascontiguousarray(array).data, self.print)
+            for part in _parts(array):
+                whole = np.ascontiguousarray(part)
+                self.print = zlib.crc32(whole.data, self.print)
         if not self.found:
             return 0
         numbers = self.content[_NUMBERS].tolist()

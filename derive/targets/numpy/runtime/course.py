@@ -13,6 +13,7 @@ from typing import Any, NoReturn, final
 import numpy as np
 
 from derive.targets.numpy.runtime.finite import _why_not_finite
+from derive.targets.numpy.runtime.rows import _contiguous
 from derive.targets.numpy.runtime.steps import _Plain
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -54,7 +55,7 @@ class _Course:
         self.weights = trainer.network.data.weights(data) if divides else None
         self.steps: dict[int, _Plain] = trainer._steps_for(set(lengths))
         #: As they were given, for what the functional core is asked about a step.
-        self.given = tuple(np.ascontiguousarray(array) for array in data)
+        self.given = tuple(map(_contiguous, data))
         self.data = self.steps[size].arranged(self.given)
         self.done = 0
         #: The mean error of the first epoch.

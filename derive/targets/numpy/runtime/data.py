@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from derive.targets.numpy.runtime.rows import _contiguous, _read_later, _Rows
 from derive.targets.numpy.runtime.values import (
     Array,
     Extent,
     _are_classes,
     _check_lengths,
     _check_values,
+    _column_names,
     _described,
     _real_numbers,
 )
@@ -71,13 +73,24 @@ class _Datum(NamedTuple):
             labels = _real_numbers(values, called)
             if _are_classes(labels):
                 return self._spread(labels.reshape(-1), classes, dtype, called)
+        source = _read_later(values, called) if by_rows and self.may_wait else None
+        if source is not None:
+            rows = _Rows(self._shaped(source, called, sizes, True), dtype)
+            rows.check(called)
+            return cast(Array, rows)  # as much of an array as is needed
         kind = np.float64 if self.places else dtype
         array = _real_numbers(values, called, kind)
         array = self._shaped(array, called, sizes, by_rows)
         if self.target and self.kind != "classes" and np.isnan(array).any():
             raise ValueError(f"{called} holds NaN; expected numbers{WITHOUT_MASKS}")
-        _check_values(array, called)
+        _check_values(array, called, _column_names(values))
         return array
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether rows of it may be read when they are needed: it is a plain input."""
+        plain = self.kind == "real" and not self.places
+        return plain and len(self.shape) == 2 and self.axis == 1 and not self.target
 
     def _shaped(
         self, array: Array, name: str, sizes: dict[str, int], by_rows: bool
@@ -95,6 +108,8 @@ class _Datum(NamedTuple):
             column = by_rows and wanted[1:] == (1,)
             column = column and (None not in wanted or self.is_weight)
             expected = _shown(wanted[:1] if column else wanted)
+            if by_rows and wanted == (None, array.size) and array.ndim == 1:
+                hint = "; for a single sample use reshape(1, -1)"
             raise ValueError(f"{name} has shape {given}; expected {expected}{hint}")
         return array
 
@@ -235,7 +250,7 @@ class _Data:
             arrays.append(np.broadcast_to(whole, shape).astype(dtype))
             called.append((mask, mask.name))
         checked = self._checked(called, tuple(arrays), sizes, by_rows=True)
-        return checked if inputs_only else tuple(map(np.ascontiguousarray, checked))
+        return checked if inputs_only else tuple(map(_contiguous, checked))
 
     def weights(self, rows: Sequence[Array]) -> Array:
         """The weight of each sample, for equations that read it."""
@@ -261,7 +276,7 @@ class _Data:
         """
         if not self.divides or (weights := self.weights(rows)).all():
             return rows
-        return self.chosen(rows, np.flatnonzero(weights))
+        return self.kept(rows, np.flatnonzero(weights))
 
     def _named(
         self, values: Any, wanted: tuple[_Datum, ...], argument: str, of: str
@@ -305,7 +320,8 @@ class _Data:
                 first = first or (name, samples)
                 _check_lengths(first[1], samples, first[0], name)
         for (datum, name), array in zip(called, arrays, strict=True):
-            datum.check_kind(datum.turned(array) if by_rows else array, name)
+            if datum.kind != "real":
+                datum.check_kind(datum.turned(array) if by_rows else array, name)
         pairs = zip(called, arrays, strict=True)
         return tuple(
             datum.integers(array, sizes, name) for (datum, name), array in pairs
@@ -327,9 +343,21 @@ class _Data:
             for datum, array in zip(self.all, rows, strict=False)
         )
 
+    def kept(self, rows: Sequence[Array], which: Array) -> tuple[Array, ...]:
+        """The data of some samples; what is read when it is needed stays so."""
+        return tuple(
+            array.only(which)
+            if isinstance(array, _Rows)
+            else array
+            if datum.axis is None
+            else array[which]
+            for datum, array in zip(self.all, rows, strict=False)
+        )
+
     def turned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """Stored data with samples as rows, or the other way round."""
-        return tuple(d.turned(a) for d, a in zip(self.all, arrays, strict=False))
+        pairs = zip(self.all, arrays, strict=False)
+        return tuple(d.turned(np.asarray(a)) for d, a in pairs)
 
     def by_name(
         self, arrays: Sequence[Array]

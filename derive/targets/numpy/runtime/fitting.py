@@ -82,8 +82,8 @@ class _Fitting:
         self.held_out: Sequence[Array] | None = None
         if len(out):
             kept = np.delete(np.arange(samples), out)
-            self.held_out = self.network.data.chosen(data, out)
-            data = self.network.data.chosen(data, kept)
+            self.held_out = self.network.data.kept(data, out)
+            data = self.network.data.kept(data, kept)
         elif pair:
             self.held_out = self.network.by_rows(
                 trainer.parameters, *pair, of="validation "

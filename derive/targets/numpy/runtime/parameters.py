@@ -82,13 +82,30 @@ class _Learned:
             shape, found = tuple(_at(e, sizes) for e in extents), parameters[name].shape
             where = f'parameter "{name}"'
             if found != shape:
-                raise ValueError(f"{where} has shape {found}; expected {shape}")
+                what = f"{where} has shape {found}; expected {shape}"
+                raise ValueError(f"{what}{self._hint(name, parameters)}")
             if 0 in shape:
                 raise ValueError(
                     f"{where} has shape {shape}; expected no width to be 0"
                 )
             if finite:
                 _check_finite(parameters[name], where)
+
+    def _hint(self, name: str, parameters: Parameters) -> str:
+        """What is said where a parameter, or all weights, would fit transposed."""
+        turned = {n: v.T if min(v.shape) > 1 else v for n, v in parameters.items()}
+        for some in ({**parameters, name: parameters[name].T}, turned):
+            sizes = self.sizes(some)
+            if all(
+                some[n].shape == tuple(_at(e, sizes) for e in extents)
+                for n, extents in self.shapes.items()
+            ):
+                break
+        else:
+            found, sizes = parameters[name].shape, self.sizes(parameters)
+            if found[::-1] != tuple(_at(e, sizes) for e in self.shapes[name]):
+                return ""
+        return ": it is transposed, since weights are (units, inputs) here"
 
     def _check_parameter(self, name: str, value: Any, dtype: Any) -> None:
         """Raise unless a parameter is a plain array of real numbers, of this type."""

@@ -87,7 +87,8 @@ class PredictorBase:
             for name, code in codes.items():
                 parts[name].append(network.by_sample(code, values[code]))
             first += size
-            bytes_each = sum(value.nbytes for value in values.values()) / size
+            arrays = [*values.values(), *inputs]
+            bytes_each = sum(array.nbytes for array in arrays) / size
             size = max(size, int(_PART / (bytes_each + 1)))
         return {
             name: found[0]

@@ -7,6 +7,7 @@ A subclass has the parameters, and makes a trainer for the data that it is fitte
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ _SEEDS = 2**31
 class EstimatorBase(BaseEstimator):
     """A network for scikit-learn; these parameters say how it is trained.
 
-    learning_rate           what a step is multiplied by
+    learning_rate_init      what a step is multiplied by
     batch_size              samples in a batch, at most all; "auto" is at most 200
     max_iter                how many epochs at most
     shuffle                 whether each epoch has a new order
@@ -54,11 +55,13 @@ class EstimatorBase(BaseEstimator):
     early_stopping          whether it is the error on samples that are set aside that
                             must fall
     validation_fraction     the share of the samples that is set aside for it
+    warm_start              whether `fit` goes on from the parameters of the last call,
+                            if there was one, with a new state of the optimizer
     verbose                 whether a line is printed for each epoch
     dtype                   "float64" or "float32": what all is computed in
     """
 
-    learning_rate: Any
+    learning_rate_init: Any
     batch_size: Any
     max_iter: Any
     shuffle: Any
@@ -67,6 +70,7 @@ class EstimatorBase(BaseEstimator):
     n_iter_no_change: Any
     early_stopping: Any
     validation_fraction: Any
+    warm_start: Any
     verbose: Any
     dtype: Any
 
@@ -103,16 +107,23 @@ class EstimatorBase(BaseEstimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train as `fit` says; samples of weight 0 are left out."""
+        warm = flag("warm_start", self.warm_start)
+        before = getattr(self, "trainer_", None) if warm else None
+        done = 0 if before is None else len(before.epoch_history)
         with _unchanged_if_refused(self):
-            X, targets, weights = self._read(X, y, first=True, given=sample_weight)
+            first = before is None
+            X, targets, weights = self._read(X, y, first, given=sample_weight)
             source = check_random_state(self.random_state)
             epochs = count("max_iter", self.max_iter)
             options = self._options(epochs, source)
             self._begin(X, targets, source, weights)
+            if before is not None:
+                self._go_on(before)
+                options["seed"] = None
             if flag("early_stopping", self.early_stopping):
                 part = share("validation_fraction", self.validation_fraction)
                 kept, out = train_test_split(
-                    np.arange(len(X)),
+                    np.arange(X.shape[0]),
                     test_size=part,
                     random_state=source,
                     stratify=self._strata(targets),
@@ -123,7 +134,7 @@ class EstimatorBase(BaseEstimator):
                     options["validation"] += (weights[out],)
                     weights = weights[kept]
             self._train(X, targets, options, weights)
-        self._warn(epochs)
+        self._warn(epochs, done)
         return self
 
     def _partial_fit(
@@ -163,7 +174,8 @@ class EstimatorBase(BaseEstimator):
     ) -> tuple[Array, Array, Array | None]:
         """The features, the targets and the weights, checked, without weights of 0."""
         dtype, inputs = number_type(self.dtype), self._fixed[0]
-        X, y = validate_data(self, X, y, dtype=dtype, reset=first, **self._checks_of_y)
+        how = {"accept_sparse": "csr", "dtype": _dtypes(dtype), "reset": first}
+        X, y = validate_data(self, X, y, **how, **self._checks_of_y)
         if inputs not in (None, X.shape[1]):
             found = f"X has {X.shape[1]} features"
             raise ValueError(f"{found}, but the network has {inputs} inputs")
@@ -186,7 +198,7 @@ class EstimatorBase(BaseEstimator):
             patience, stop = epochs, 0.0
         return {
             "epochs": epochs,
-            "learning_rate": number("learning_rate", self.learning_rate, 0.1),
+            "learning_rate": number("learning_rate_init", self.learning_rate_init, 0.1),
             "shuffle": flag("shuffle", self.shuffle),
             "seed": source.randint(_SEEDS),
             "early_stopping": stop
@@ -206,6 +218,23 @@ class EstimatorBase(BaseEstimator):
         self.trainer_.history_length = None
         self.trainer_.said.add("rose")  # of which a ConvergenceWarning is given
 
+    def _go_on(self, before: Any) -> None:
+        """Take the parameters, the histories and the orders of an earlier trainer."""
+        trainer = self.trainer_
+        for name, value in trainer.parameters.items():
+            found = before.parameters.get(name, np.empty(0))
+            if found.shape != value.shape or len(before.parameters) != len(
+                trainer.parameters
+            ):
+                what = "warm_start=True goes on from the parameters of the last fit"
+                why = "the network is another one now"
+                raise ValueError(f"{what}, but {why}: use warm_start=False")
+            value[...] = found
+        for name in ("history", "epoch_history", "validation_history"):
+            getattr(trainer, name).extend(getattr(before, name))
+        trainer.n_iter_, trainer.n_steps_ = before.n_iter_, before.n_steps_
+        trainer.orders = copy.deepcopy(before.orders)
+
     def _weigh(self) -> None:
         """Get ready for weights, after training without any."""
 
@@ -217,20 +246,20 @@ class EstimatorBase(BaseEstimator):
         weights: Array | None,
     ) -> None:
         """Train the trainer."""
-        options["batch_size"] = batch(self.batch_size, len(X))
+        options["batch_size"] = batch(self.batch_size, X.shape[0])
         try:
             self.trainer_.fit(X, targets, sample_weight=weights, **options)
         except ArithmeticError as problem:
             advice = "or the data are not scaled, as StandardScaler does it"
             raise ValueError(f"{problem}; {advice}") from None
 
-    def _warn(self, epochs: int) -> None:
-        """Say it where a training has not come to its end."""
-        first, last = self.loss_curve_[0], self.loss_curve_[-1]
+    def _warn(self, epochs: int, done: int) -> None:
+        """Say where a training has not come to its end; `done` epochs were before."""
+        first, last = self.loss_curve_[done], self.loss_curve_[-1]
         if last > first:
             problem = f"the error rose from {first:.3g} to {last:.3g}"
-            advice = "try a smaller learning_rate, or scale the data"
-        elif self.tol is not None and self.n_iter_ == epochs:
+            advice = "try a smaller learning_rate_init, or scale the data"
+        elif self.tol is not None and self.n_iter_ - done == epochs:
             problem = f"the error was still falling after max_iter={epochs} epochs"
             advice = "allow more of them"
         else:
@@ -240,9 +269,16 @@ class EstimatorBase(BaseEstimator):
     def _predicted(self, X: Any) -> Array:
         """The outputs of the network, (samples, outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=self.trainer_.dtype, reset=False)
+        how = {"accept_sparse": "csr", "dtype": _dtypes(self.trainer_.dtype)}
+        X = validate_data(self, X, reset=False, **how)
         outputs: Array = self.trainer_.predict(X)
         return outputs
+
+    def __sklearn_tags__(self) -> Any:
+        """X may be sparse."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     def _trained(self) -> Any:
         check_is_fitted(self)
@@ -289,6 +325,11 @@ def _unchanged_if_refused(estimator: EstimatorBase) -> Iterator[None]:
             attributes.clear()
             attributes.update(before)
         raise
+
+
+def _dtypes(dtype: Any) -> list[Any]:
+    """The types of X that are taken as they are; batches are converted."""
+    return [dtype, np.float32, np.float64]
 
 
 def _weights(given: Any, X: Array, dtype: Any) -> Array:

@@ -18,6 +18,7 @@ import numpy as np
 
 from derive.targets.numpy.runtime.data import _at, _width
 from derive.targets.numpy.runtime.network import Network
+from derive.targets.numpy.runtime.rows import _Rows
 from derive.targets.numpy.runtime.values import (
     Array,
     Parameters,
@@ -258,9 +259,11 @@ class _Fast(_Plain):
         self.store(*self._own)
         return super().is_finite()
 
-    def arranged(self, data: Sequence[Array]) -> Sequence[Array]:
+    def arranged(self, data: Sequence[Any]) -> Sequence[Any]:
         """The data, the inputs with their ones, and what comes beside the targets."""
         X, Y = data[0], _side_by_side(data[1:])
+        if isinstance(X, _Rows):
+            return X.with_ones(self._steps.ones), Y
         ones = np.ones((len(X), 1), X.dtype)
         parts = {None: [X], "last": [X, ones], "first": [ones, X]}[self._steps.ones]
         return (np.hstack(parts) if len(parts) > 1 else X), Y

@@ -219,7 +219,8 @@ class TrainerBase(PredictorBase):
             return stepper.take((X, Y), _checked_rate(rate)) is not None
         self.network.check_parameters(self.parameters, in_place=True)
         self.network.check_state(self.parameters, self.state)
-        rows = self.network.by_rows(self.parameters, X, Y)
+        found = self.network.by_rows(self.parameters, X, Y)
+        rows = tuple(map(np.asarray, found))
         size = self.network.data.samples(rows)
         stepper = self._steppers.pop(size, None)
         if stepper is None or not stepper.is_current():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,15 @@ def _real_numbers(values: Any, name: str, dtype: Any = np.float64) -> Array:
         raise ValueError(
             f"{name} has masked entries: fill them, or leave their samples out"
         )
+    if _is_sparse(values):
+        said = f"{name} is a sparse matrix of SciPy"
+        raise TypeError(f"{said}; expected an array: use its toarray()")
+    if _is_frame(values):
+        return _from_frame(values, name, dtype)
+    if isinstance(values, Iterator):
+        said = "a generator" if hasattr(values, "send") else "an iterator"
+        wanted = "expected an array, such as np.array(list(...))"
+        raise TypeError(f"{name} is {said}; {wanted}")
     try:
         array = np.asarray(values)
     except ValueError as wrong:
@@ -29,18 +39,80 @@ def _real_numbers(values: Any, name: str, dtype: Any = np.float64) -> Array:
     except Exception as wrong:  # an object's own __array__ may raise anything
         reason = " ".join(str(wrong).split())
         raise TypeError(f"{name} cannot be read as an array: {reason}") from wrong
-    if array.dtype.kind not in "biuf":
-        given = "text" if array.dtype.kind in "US" else array.dtype
-        raise TypeError(f"{name} must hold real numbers, not {given}")
+    if array.dtype.kind in "US" and not hasattr(values, "dtype"):
+        array = np.asarray(values, object)  # to say which entry is text
+    if array.dtype == object:
+        array = _from_objects(array, name)
+    _check_reals(array.dtype, name)
     with np.errstate(over="ignore"):
         return array.astype(dtype, copy=False)
 
 
-def _check_values(values: Array, name: str) -> None:
+def _check_reals(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.kind not in "biuf":
+        given = "text" if dtype.kind in "USTO" else dtype
+        raise TypeError(f"{name} must hold real numbers, not {given}")
+
+
+def _from_objects(array: Array, name: str) -> Array:
+    """Python's own numbers as an array; the first other entry is named."""
+    for place in np.ndindex(array.shape):
+        value = array[place]
+        if not isinstance(value, (int, float, np.number, np.bool_)) or isinstance(
+            value, np.complexfloating
+        ):
+            where = f" {_place(place)}" if place else ""
+            if value is None or type(value).__name__ in ("NAType", "NaTType"):
+                if not place:
+                    raise TypeError(f"{name} must hold real numbers, not {value}")
+                said = f"{name} has a missing value, {value},{where}"
+                raise TypeError(f"{said}: fill it, or leave its sample out")
+            what = "text" if isinstance(value, (str, bytes)) else ""
+            found = f"{what or type(value).__name__}{where}"
+            shown = f": {value!r:.60}" if what else ""
+            raise TypeError(f"{name} must hold real numbers, not {found}{shown}")
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        found = "an integer beyond all floating-point numbers"
+        raise TypeError(f"{name} must hold real numbers, not {found}") from None
+
+
+def _is_sparse(values: Any) -> bool:
+    """Whether it is a sparse matrix or array of SciPy, which is not imported here."""
+    return hasattr(values, "tocsr") and hasattr(values, "nnz")
+
+
+def _is_frame(values: Any) -> bool:
+    """Whether it is a table with named columns, of pandas, Polars and others."""
+    return hasattr(values, "columns") and len(getattr(values, "shape", ())) == 2
+
+
+def _column_names(values: Any) -> Array | None:
+    """The names of a table's columns, if all of them are text."""
+    if not _is_frame(values):
+        return None
+    names = list(values.columns)
+    if not names or not all(isinstance(name, str) for name in names):
+        return None
+    return np.array(names)
+
+
+def _from_frame(frame: Any, name: str, dtype: Any) -> Array:
+    """A table as an array, (samples, columns); a column that will not do is named."""
+    by_place = getattr(frame, "iloc", frame)
+    array = np.empty(frame.shape, dtype)
+    for place, called in enumerate(frame.columns):
+        whole = f'{name}, column "{called}",'
+        array[:, place] = _real_numbers(by_place[:, place], whole, dtype)
+    return array
+
+
+def _check_values(values: Array, name: str, columns: Array | None = None) -> None:
     """Raise unless there are samples, and all numbers are finite."""
     if values.size == 0:
         raise ValueError(f"{name} has no samples; expected at least one")
-    _check_finite(values, name)
+    _check_finite(values, name, columns=columns)
 
 
 def _is_finite(values: Array) -> bool:
@@ -49,10 +121,30 @@ def _is_finite(values: Array) -> bool:
     return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
-def _check_finite(values: Array, name: str) -> None:
+def _check_finite(
+    values: Array, name: str, first: int = 0, columns: Array | None = None
+) -> None:
+    """Raise where a number is not finite; `first` is the number of the first row."""
     if not _is_finite(values):
         beyond = "" if values.dtype == np.float64 else f" (as {values.dtype})"
-        raise ValueError(f"{name} holds NaN or an infinite number{beyond}")
+        found = np.argwhere(~np.isfinite(values))[0].tolist()
+        shown = f"{values[tuple(found)]:g}"
+        where = ""
+        if found:
+            where = f": {shown} {_place((found[0] + first, *found[1:]))}"
+        if columns is not None and len(found) == 2:
+            where = (
+                f': {shown} in row {found[0]} (from 0), column "{columns[found[1]]}"'
+            )
+        raise ValueError(f"{name} holds NaN or an infinite number{beyond}{where}")
+
+
+def _place(place: tuple[int, ...]) -> str:
+    """Where an entry is, counted from 0."""
+    if len(place) > 2:
+        return f"at {[*place]}, counted from 0"
+    axes = zip(("row", "column"), place, strict=False)
+    return f"in {', '.join(f'{axis} {number}' for axis, number in axes)} (from 0)"
 
 
 def _check_lengths(inputs: int, targets: int, x: str, y: str) -> None:
