@@ -122,7 +122,7 @@ WRONG_LABELS: dict[str, tuple[Any, Any, str]] = {
     "negative shares": (SOFTMAX, np.tile([1.5, -0.5, 0, 0], (6, 1)), "Y holds -0.5; expected shares"),
     "no probability": (SIGMOID, [0, 1, 2, 0, 1, 0], "Y holds 2; expected numbers from 0 to 1"),
     "signs for 0 and 1": (SIGMOID, [-1, 1, 1, -1, 1, -1], "Y holds -1; expected numbers from 0 to 1"),
-    "text": (SOFTMAX, list("abcdef"), "Y must hold real numbers, not text"),
+    "text": (REAL, list("abcdef"), "Y must hold real numbers, not text"),
     "bytes": (SOFTMAX, [t.encode() for t in "abcdef"], "Y must hold real numbers, not text"),
     "classes as numbers": (REAL, CLASSES, r"Y has shape \(6,\); expected \(samples, 4\)"),
 }

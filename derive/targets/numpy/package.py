@@ -47,8 +47,8 @@ _CURVED = ("_described", "_generator", "_positive_integer", "_real_numbers")
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
     *("values", "rows", "data", "finite", "parameters", "network", "steps", "stopping", "orders", "rates"),
-    *("holding_out", "files", "course", "checkpoint", "diagnosis", "fitting", "stepper", "scores", "predictor"),
-    *("trainer", "example", "check", "check_steps", "report"),
+    *("holding_out", "files", "course", "checkpoint", "diagnosis", "stream", "fitting", "stepper", "scores"),
+    *("reading", "predictor", "trainer", "example", "check", "check_steps", "report"),
 )
 #: The types of the equations in a file without the runtime.
 _TYPES = """\

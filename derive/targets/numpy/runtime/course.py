@@ -40,8 +40,13 @@ class _Course:
         size: int,
         interrupts: _Interrupts,
         bar: _Bar,
+        whole: bool = True,
     ) -> None:
-        """Get ready for batches of `size` samples, and for the rest of an epoch."""
+        """Get ready for batches of `size` samples, and for the rest of an epoch.
+
+        Unless the data are `whole`, they are a part of an epoch.
+        """
+        self.notes_epochs = whole
         self.trainer, self.rate, self.size = trainer, rate, size
         self.interrupts, self.bar = interrupts, bar
         self.samples = samples = trainer.network.data.samples(data)
@@ -146,7 +151,7 @@ class _Course:
             del self.sums[:done]
         if self.first is None and len(means):
             self.first = float(means[0])
-        trainer._note(errors, means.tolist())
+        trainer._note(errors, means.tolist() if self.notes_epochs else [])
         del self.begun[:done]
         self.pending.clear()
         self.due = time.perf_counter() + self.pause

@@ -145,7 +145,7 @@ class CurvedTrainer(TrainerBase):
         module, network = self._module(name), self.network
         data, known = self._turned(X, Y), dict(self.parameters)
         known |= {d.name: a for d, a in zip(network.data.all, data, strict=True)}
-        samples = network.data.samples(network.by_rows(self.parameters, X, Y))
+        samples = network.data.samples(self._data(X, Y))
         *names, _ = module.GIVEN
         given = [*(known[n] for n in names), np.ones((1, samples), self.dtype)]
         values: dict[str, Any] = {}
@@ -205,7 +205,7 @@ class CurvedTrainer(TrainerBase):
         """The checked data, as they are computed with."""
         network = self.network
         network.check_parameters(self.parameters)
-        return [*network.data.turned(network.by_rows(self.parameters, X, Y))]
+        return [*network.data.turned(self._data(X, Y))]
 
     def _direction(self, V: Any, called: str) -> list[Array]:
         """The arrays of a direction, in the order of the parameters."""

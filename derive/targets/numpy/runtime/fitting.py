@@ -17,6 +17,7 @@ from derive.targets.numpy.runtime.holding_out import _checked_pair, _held_out
 from derive.targets.numpy.runtime.orders import _Orders
 from derive.targets.numpy.runtime.rates import _Rates
 from derive.targets.numpy.runtime.stopping import _best, _checked_batch, _is_true
+from derive.targets.numpy.runtime.stream import _checked_batches, _Stream
 from derive.targets.numpy.runtime.values import (
     Array,
     Seed,
@@ -35,7 +36,7 @@ class _Fitting:
     def __init__(
         self,
         trainer: Any,
-        X: Any,
+        X: Any = None,
         Y: Any = None,
         epochs: int = 1,
         learning_rate: Any = None,
@@ -49,14 +50,26 @@ class _Fitting:
         checkpoint: str | os.PathLike[str] | None = None,
         warn: bool = False,
         sample_weight: Any = None,
+        batches: Any = None,
+        standardise: bool | str = False,
     ) -> None:
         """Check everything; nothing of the trainer has changed if it is refused."""
         self.trainer, self.network = trainer, trainer.network
         self.network.check_parameters(trainer.parameters, in_place=True)
         self.network.check_state(trainer.parameters, trainer.state)
-        data = self.network.by_rows(trainer.parameters, X, Y, sample_weight)
-        data = self.network.data.counted(data)
         self.epochs = _positive_integer(epochs, "epochs")
+        self.batches = None
+        data: tuple[Array, ...] = ()
+        if batches is None:
+            trainer._meet(X, Y)
+            trainer._standardise(standardise, X, Y, sample_weight)
+            data = self.network.data.counted(trainer._data(X, Y, sample_weight))
+        else:
+            self.batches = _checked_batches(batches, self.epochs)
+            if not all(given is None for given in (X, Y, sample_weight)):
+                raise TypeError("give batches, or X and Y, not both")
+            if standardise is not False:
+                raise ValueError("standardise needs all samples: give X and Y")
         given = trainer.learning_rate if learning_rate is None else learning_rate
         self.rates, self.best = _Rates(given), _best(early_stopping)
         self.callback, self.progress, self.warn = callback, progress, warn
@@ -74,6 +87,8 @@ class _Fitting:
         generator = _generator(seed) if lent else self.orders.generator
         self.generator = generator if shuffle else None
         pair = _checked_pair(validation, bool(self.network.data.targets))
+        if self.batches and validation is not None and not pair:
+            raise ValueError("with batches, validation must be a pair (X, Y)")
         samples = self.network.data.samples(data)
         inputs = data[: len(self.network.data.inputs)]
         out = _held_out(None if pair else validation, samples, self.orders, inputs)
@@ -85,9 +100,8 @@ class _Fitting:
             self.held_out = self.network.data.kept(data, out)
             data = self.network.data.kept(data, kept)
         elif pair:
-            self.held_out = self.network.by_rows(
-                trainer.parameters, *pair, of="validation "
-            )
+            X, Y, weight = (*pair, None)[:3]
+            self.held_out = trainer._data(X, Y, weight, "validation ")
         self.data = data
 
     def run(self) -> None:
@@ -103,7 +117,13 @@ class _Fitting:
             _Interrupts() as interrupts,
             _Bar(self.progress, trainer, self.epochs) as bar,
         ):
-            course = _Course(trainer, self.data, rates.now, self.size, interrupts, bar)
+            watching = (interrupts, bar)
+            course: _Course | _Stream
+            if self.batches:
+                course = _Stream(trainer, self.batches, rates.now, *watching)
+                each = True
+            else:
+                course = _Course(trainer, self.data, rates.now, self.size, *watching)
             course.done = begun
             while course.done < self.epochs:
                 trainer.learning_rate = course.rate = rates.at(course.done)
@@ -120,11 +140,11 @@ class _Fitting:
             if point:
                 point.write(self.epochs, self.best, rates)
         if self.warn and course.first is not None:
-            done = course.done - begun
+            done, rows = course.done - begun, course.data if self.batches else self.data
             with np.errstate(all="ignore"):
-                _say(trainer, _concerns(trainer, self.data, course.first, done))
+                _say(trainer, _concerns(trainer, rows, course.first, done))
 
-    def _ends(self, course: _Course) -> bool:
+    def _ends(self, course: _Course | _Stream) -> bool:
         """What comes after an epoch; whether the training ends with it."""
         trainer, best = self.trainer, self.best
         watched, place = trainer.epoch_history[-1], len(trainer.validation_history)

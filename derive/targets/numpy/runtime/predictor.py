@@ -9,6 +9,7 @@ import numpy as np
 
 from derive.targets.numpy.runtime.data import OF_CLASSES, _read_weights
 from derive.targets.numpy.runtime.network import Network
+from derive.targets.numpy.runtime.reading import _Reader
 from derive.targets.numpy.runtime.scores import (
     _d2_deviance,
     _d2_pinball,
@@ -26,7 +27,7 @@ from derive.targets.numpy.runtime.values import (
 _PART = 2**21
 
 
-class PredictorBase:
+class PredictorBase(_Reader):
     """A network with its parameters and state, for inputs with samples as rows."""
 
     network: Network
@@ -51,23 +52,23 @@ class PredictorBase:
 
     def _values(self, X: Any, state: Parameters | None = None) -> Parameters:
         """Every tensor of a forward pass, or of a prediction's, as it is stored."""
-        self.network.check_parameters(self.parameters)
-        rows = self.network.inputs_by_rows(self.parameters, X)
+        rows = self._inputs(X)
         inputs = self.network.data.turned(rows)
         return self.network.values(self.parameters, inputs, state)
 
     def _predict_all(self, X: Any) -> dict[str, Array]:
         """The outputs by name, samples as rows."""
-        self.network.check_parameters(self.parameters)
-        rows = self.network.inputs_by_rows(self.parameters, X)
-        return self._outputs(rows, self.network.outputs)
+        rows = self._inputs(X)
+        found = self._outputs(rows, self.network.outputs)
+        name = self.network.output
+        return {**found, name: self._unscaled(found[name])} if name in found else found
 
     def _predict(self, X: Any) -> Array:
         """The output, samples as rows."""
         network = self.network
-        network.check_parameters(self.parameters)
-        rows = network.inputs_by_rows(self.parameters, X)
-        return self._outputs(rows, (network.output,))[network.output]
+        rows = self._inputs(X)
+        found = self._outputs(rows, (network.output,))[network.output]
+        return self._unscaled(found)
 
     def _outputs(
         self, rows: Sequence[Array], names: tuple[str, ...]
@@ -102,15 +103,14 @@ class PredictorBase:
     ) -> tuple[Array, dict[str, Any]]:
         """The output for further steps, samples as rows, and the state after them."""
         network, after = self.network, dict(state or {})
-        network.check_parameters(self.parameters)
-        rows = network.inputs_by_rows(self.parameters, X)
+        rows = self._inputs(X)
         count = network.data.samples(rows)
         if after.get("samples", count) != count:
             what = f"the state is that of {after['samples']} samples"
             raise ValueError(f"{what}, and X has {count}")
         after["samples"] = count
         found = network.stream(self.parameters, *network.data.turned(rows), after)
-        return network.by_sample(network.output, found), after
+        return self._unscaled(network.by_sample(network.output, found)), after
 
     def _predict_proba(self, X: Any) -> Array:
         """The outputs, or of a single one the chances of the classes 0 and 1."""
@@ -121,10 +121,31 @@ class PredictorBase:
         """The derivative of the error with respect to each entry of inputs, by name."""
         network = self.network
         network.check_parameters(self.parameters)
-        rows = network.by_rows(self.parameters, X, Y)
+        rows = self._data(X, Y)
         found = network.sensitivities(self.parameters, *network.data.turned(rows))
         inputs = {datum.name: datum for datum in network.data.inputs}
-        return {name: inputs[name].turned(value) for name, value in found.items()}
+        scale = self.scaling.get("input_scale", 1)  # X is divided by it
+        turned = {name: inputs[name].turned(value) for name, value in found.items()}
+        return {name: value / scale for name, value in turned.items()}
+
+    def predict_classes(self, X: Any) -> Array:
+        """Return the class of each sample: its label, or its number without labels.
+
+        Raises TypeError if the targets are no classes, and what `predict` does.
+        """
+        datum = self.network.data.targets[0] if self.network.data.targets else None
+        if datum is None or datum.kind not in OF_CLASSES or not self.network.data.plain:
+            raise TypeError("the targets of this network are no classes: use predict")
+        outputs = self._predict(X)
+        if self.network.score[0] == "ordinal":
+            codes = np.sum(outputs > 0.5, axis=1)
+        elif outputs.shape[1] == 1:
+            middle = 0 if datum.kind == "signs" else 0.5
+            codes = (outputs[:, 0] >= middle).astype(np.intp)
+        else:
+            codes = outputs.argmax(axis=1)
+        labels: Array = codes if self.classes_ is None else self.classes_[codes]
+        return labels
 
     def _score(self, X: Any, Y: Any, sample_weight: Any = None, axis: int = 1) -> float:
         """The accuracy where targets are classes, otherwise what fits the loss.
@@ -133,7 +154,7 @@ class PredictorBase:
         """
         network = self.network
         network.check_parameters(self.parameters)
-        data = network.by_rows(self.parameters, X, Y)
+        data = self._data(X, Y)
         inputs, (target,) = network.data.inputs, network.data.targets
         (outputs,) = self._outputs(data[: len(inputs)], (network.output,)).values()
         targets, known = data[len(inputs)], network.data.known(data)

@@ -86,6 +86,8 @@ class TrainerBase(PredictorBase):
         self.n_iter_ = self.n_steps_ = 0
         #: What `fit` has warned of, and does not say again.
         self.said: set[str] = set()
+        self.feature_names_in_ = self.classes_ = None
+        self.scaling = {}
         self.clear_history()
         self._renderings: dict[Any, _Plain] = {}
         self._steppers: dict[int, _Stepper] = {}
@@ -108,7 +110,13 @@ class TrainerBase(PredictorBase):
 
     def _fit(self, *data: Any, **options: Any) -> Self:
         """Train as `Trainer.fit` says."""
-        _Fitting(self, *data, **options).run()
+        known = self.feature_names_in_, self.classes_, self.scaling
+        try:
+            fitting = _Fitting(self, *data, **options)
+        except BaseException:
+            self.feature_names_in_, self.classes_, self.scaling = known
+            raise
+        fitting.run()
         return self
 
     def diagnose(self, X: Any, Y: Any = None) -> None:
@@ -123,7 +131,7 @@ class TrainerBase(PredictorBase):
         what `fit` does for data.
         """
         self.network.check_parameters(self.parameters)
-        rows = self.network.by_rows(self.parameters, X, Y)
+        rows = self._data(X, Y)
         with np.errstate(all="ignore"):
             print(_table(self, self.network.data.turned(rows), self.learning_rate))
 
@@ -213,13 +221,13 @@ class TrainerBase(PredictorBase):
 
     def _step(self, X: Any, Y: Any, rate: Any) -> bool:
         """Take a step with all samples; False if it leads to no finite numbers."""
-        arrays = type(X) is type(Y) is np.ndarray and X.ndim > 0
+        arrays = type(X) is type(Y) is np.ndarray and X.ndim > 0 and not self.scaling
         stepper = self._steppers.get(len(X)) if arrays else None
         if stepper is not None and stepper.is_current() and stepper.fits(X, Y):
             return stepper.take((X, Y), _checked_rate(rate)) is not None
         self.network.check_parameters(self.parameters, in_place=True)
         self.network.check_state(self.parameters, self.state)
-        found = self.network.by_rows(self.parameters, X, Y)
+        found = self._data(X, Y)
         rows = tuple(map(np.asarray, found))
         size = self.network.data.samples(rows)
         stepper = self._steppers.pop(size, None)
@@ -260,6 +268,7 @@ class TrainerBase(PredictorBase):
             "learning_rate": np.array(_checked_rate(self.learning_rate)),
             "orders": self.orders.stored(),
             "network": np.array(self.network.digest),
+            **self._stored_knowledge(),
         }
 
     @classmethod
@@ -286,7 +295,8 @@ class TrainerBase(PredictorBase):
             raise ValueError(
                 f"it holds {found}, and this is the network {cls.network.digest}"
             )
-        parts: dict[str, Parameters] = {"parameters": {}, "state": {}, "": {}}
+        names = ("parameters", "state", "known", "scaling", "")
+        parts: dict[str, Parameters] = {name: {} for name in names}
         for key, value in content.items():
             part, _, name = key.rpartition("/")
             if part.partition("/")[0] != "fit":  # what a checkpoint has besides
@@ -297,6 +307,7 @@ class TrainerBase(PredictorBase):
         )
         cls.network.check_state(trainer.parameters, parts["state"])
         trainer.state = parts["state"]
+        trainer._restore_knowledge(parts.pop("known"), parts.pop("scaling"))
         expected = {*_HISTORIES, *_COUNTS, "learning_rate", "orders", "network"}
         if set(parts) != {"parameters", "state", ""} or set(own) != expected:
             raise ValueError("it lacks an entry, or has one too many")
