@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from derive.estimators.base import NetworkEstimator
-from derive.estimators.outputs import Chosen, for_classes
+from derive.estimators.outputs import Chosen, for_classes, for_labels
 from derive.targets.numpy.runtime.sklearn_base import Array
 from derive.targets.numpy.runtime.sklearn_kinds import WeightedClassifierBase
 
@@ -15,7 +15,8 @@ class Classifier(WeightedClassifierBase, NetworkEstimator):
 
     Two classes have one sigmoid output with binary cross-entropy; more classes have a softmax
     output with cross-entropy, unless ``loss`` or ``output_activation`` are given. Classes are
-    coded as -1 and 1 for hinge losses, and as 0 and 1 for all others.
+    coded as -1 and 1 for hinge losses, and as 0 and 1 for all others. If y is an array
+    (samples, labels) of 0 and 1, a sample may have several labels: each has a sigmoid output.
 
     After ``fit`` it has ``classes_``, ``n_features_in_``, ``feature_names_in_`` (if the data
     have names), ``n_outputs_``, ``n_layers_``, ``n_iter_``, ``loss_``, ``loss_curve_``,
@@ -85,7 +86,17 @@ class Classifier(WeightedClassifierBase, NetworkEstimator):
         )
         self.class_weight = class_weight
 
+    _checks_of_y: ClassVar[dict[str, Any]] = {"multi_output": True}
+
+    def __sklearn_tags__(self) -> Any:
+        """A sample may have several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
     def _outputs(self, classes: int) -> Chosen:
+        if self._several:
+            return for_labels(self.output_activation, self.loss, classes)
         return for_classes(self.output_activation, self.loss, classes)
 
     def _chosen(self, targets: Array) -> Chosen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
@@ -47,6 +47,18 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
     units = 1 if classes == 2 and ACTIVATIONS[name].elementwise else classes
     meaning = probabilities(name)
     return Chosen(units, -1.0 if targets == "signs" else 0.0, meaning, activation, loss)
+
+
+def for_labels(activation: Any, loss: Any, labels: int) -> Chosen:
+    """Choose the outputs of a classifier of several labels, each of which a sample has or not; by default sigmoids.
+
+    >>> for_labels(None, None, 3).loss, for_labels(None, "hinge", 3).activation
+    ('binary_cross_entropy', 'identity')
+    """
+    chosen = for_classes(activation, loss, 2)
+    if chosen.units == 2 or chosen.probabilities == "distribution":
+        raise SpecError(f"output_activation is {chosen.activation!r}, which has one class for each sample: use sigmoid")
+    return replace(chosen, units=labels)
 
 
 def for_numbers(activation: Any, loss: Any, units: int) -> Chosen:

@@ -8,9 +8,10 @@ import warnings
 import joblib
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.datasets import load_diabetes, load_digits, load_iris, make_blobs
+from sklearn.datasets import load_diabetes, load_digits, load_iris, make_blobs, make_multilabel_classification
 from sklearn.ensemble import VotingClassifier
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.feature_selection import RFE
@@ -426,7 +427,7 @@ def test_parameters_that_do_not_fit(options, message):
     [
         (lambda x, y: (x, np.zeros(len(y))), "only one class, 0.0"),
         (lambda x, y: (x, y + 0.5), "Unknown label type: continuous"),
-        (lambda x, y: (x, np.eye(3)[y]), "y should be a 1d array"),
+        (lambda x, y: (x, np.eye(3)[y] + 1), "must hold 0 and 1 alone"),
         (lambda x, y: (x, y[:-1]), "inconsistent numbers of samples"),
         (lambda x, y: (x[:0], y[:0]), "minimum of 1 is required"),
         (lambda x, y: (x.tolist()[0], y), "Expected 2D array"),
@@ -449,6 +450,27 @@ def test_sparse_data_train_as_dense_ones(options):
     assert model[-1].loss_curve_ == plain.loss_curve_
     assert np.array_equal(model.predict_proba(x), plain.predict_proba(wide.toarray()))
     assert np.array_equal(plain.predict(wide), plain.predict(wide.toarray()))
+
+
+@pytest.mark.parametrize("loss", [None, "hinge"])
+def test_several_labels(loss):
+    x, y = make_multilabel_classification(120, 6, n_classes=3, random_state=0)
+    x = StandardScaler().fit_transform(x)
+    fitted = small(loss=loss, early_stopping=True, max_iter=40).fit(x, y)
+    assert (fitted.network_.layers, fitted.classes_.tolist()) == ((6, 8, 3), [0, 1, 2])
+    assert fitted.predict(x).shape == y.shape and np.mean(fitted.predict(x) == y) > 0.7
+    values = fitted.decision_function(x) if loss else fitted.predict_proba(x) - 0.5
+    assert np.array_equal(values > 0, fitted.predict(x) == 1)
+    again = small(loss=loss).fit(x, csr_array(y), sample_weight=np.ones(120))
+    again.partial_fit(x, y)
+    assert again.n_outputs_ == 3
+    for wrong, message in ((y[:, 0], "the first time it was"), (y[:, :2], "had 3"), (y + 1, "must hold 0 and 1 alone")):
+        with pytest.raises(ValueError, match=message):
+            again.partial_fit(x, wrong)
+    with pytest.raises(ValueError, match=r"class_weight is .* each sample has one class"):
+        small(class_weight="balanced").fit(x, y)
+    with pytest.raises(ValueError, match="output_activation is 'softmax', which has one class"):
+        small(output_activation="softmax").fit(x, y)
 
 
 def test_a_warm_start_goes_on():
@@ -616,7 +638,7 @@ def test_weights_may_begin_in_a_later_partial_fit():
     assert one.loss_curve_ == pytest.approx(two.loss_curve_, rel=1e-12)
     assert len(one.loss_curve_) == 2
     assert pickle.loads(pickle.dumps(one)).network_.sample_weight == "mean"
-    with pytest.raises(ValueError, match="class_weight is 'balanced', which needs all samples: use fit"):
+    with pytest.raises(ValueError, match=r"class_weight is 'balanced', which needs all samples: use fit"):
         small(class_weight="balanced").partial_fit(x, y, classes=[0, 1, 2])
 
 

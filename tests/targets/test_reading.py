@@ -158,3 +158,34 @@ def test_what_cannot_be_standardised():
     constant = np.column_stack([X[:, :2], np.full(40, 5.0)])
     trainer.fit(constant, CLASSES, epochs=1, standardise=True)
     assert trainer.scaling["input_scale"][2] == 1 and not trainer.scaling.keys() & {"target_mean"}
+
+
+@pytest.mark.parametrize("bias", ["separate", "augmented"])
+def test_weights_from_elsewhere(bias):
+    module = module_of(*REAL, bias=bias)
+    weights, biases = [DRAW.normal(size=(4, 3)), DRAW.normal(size=(2, 4))], [DRAW.normal(size=4), DRAW.normal(size=2)]
+    expected = np.tanh(X @ weights[0].T + biases[0]) @ weights[1].T + biases[1]
+    state = {"0.weight": weights[0], "0.bias": biases[0], "2.weight": weights[1], "2.bias": biases[1]}
+    torch, sklearn = module.Trainer.from_state_dict(state), module.Trainer.from_coefs([w.T for w in weights], biases)
+    for trainer in (torch, sklearn):
+        np.testing.assert_allclose(trainer.predict(X), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match=r"layer 1 has weights \(3, 4\) and 4 biases; .*: the weights are transposed"):
+        module.Trainer.from_coefs(weights, biases)
+    with pytest.raises(ValueError, match="1 weights and 0 biases are given; the parameters are W1"):
+        module.Trainer.from_state_dict({"a.weight": weights[0]})
+    with pytest.raises(ValueError, match=r'"0.running_mean" in the state is neither a weight nor a bias'):
+        module.Trainer.from_state_dict({"0.running_mean": biases[0]})
+    if bias == "separate":
+        assert all(np.array_equal(w.T, c) for w, c in zip(weights, torch.coefs_, strict=True))
+        torch.intercepts_[1][...] = 0
+        assert not torch.parameters["b2"].any()
+    else:
+        with pytest.raises(AttributeError, match="no weights and biases by layers"):
+            torch.coefs_  # noqa: B018
+
+
+def test_biases_may_be_vectors():
+    module = module_of(*REAL)
+    good = module.Trainer(seed=0).parameters
+    flat = module.Trainer({name: value.ravel() if name[0] == "b" else value for name, value in good.items()})
+    assert all(np.array_equal(flat.parameters[name], value) for name, value in good.items())

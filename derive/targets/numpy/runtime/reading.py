@@ -33,8 +33,8 @@ class _Reader:
 
     network: Network
     parameters: Parameters
-    feature_names_in_: Array | None = None
-    classes_: Array | None = None
+    feature_names_in_: Array | None
+    classes_: Array | None
     scaling: Parameters
 
     def _inputs(self, X: Any) -> tuple[Array, ...]:

@@ -54,6 +54,8 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
     """A network for two classes or more, with any labels."""
 
     classes_: Array
+    #: Whether a sample may have several of the classes.
+    _several: bool = False
 
     @abstractmethod
     def _outputs(self, classes: int) -> Outputs:
@@ -83,7 +85,16 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         return first, known
 
     def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
         check_classification_targets(y)
+        several = y.ndim == 2
+        if not first and several != self._several:
+            was = "(samples, labels)" if self._several else "(samples,)"
+            raise ValueError(f"y has shape {y.shape}, but the first time it was {was}")
+        self._several = several
+        if several:
+            return self._labels(y, first)
         wanted = np.unique(y) if classes is None else classes
         known = wanted if first else self.classes_
         fixed = None if self._fixed[1] is None else max(self._fixed[1], 2)
@@ -101,12 +112,28 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         shown = known[1:] if outputs.units == 1 else known
         return np.where(y[:, None] == shown, 1.0, outputs.off)
 
-    def _strata(self, targets: Array) -> Array:
+    def _labels(self, y: Array, first: bool) -> Array:
+        """The targets where a sample may have several labels."""
+        y = y.toarray() if hasattr(y, "toarray") else y
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError("y has several columns, which must hold 0 and 1 alone")
+        if not first and y.shape[1] != len(self.classes_):
+            found = f"y has {y.shape[1]} labels"
+            raise ValueError(f"{found}, but the first time it had {len(self.classes_)}")
+        self.classes_ = np.arange(y.shape[1])
+        return np.where(y == 1, 1.0, self._outputs(y.shape[1]).off)
+
+    def _strata(self, targets: Array) -> Array | None:
+        if self._several:
+            return None
         return targets[:, 0] if targets.shape[1] == 1 else targets.argmax(axis=1)
 
     def predict(self, X: Any) -> Array:
-        """The class of each sample of X, (samples, features)."""
+        """The class of each sample of X, (samples, features), or 0 and 1 by label."""
         outputs = self._predicted(X)
+        if self._several:
+            threshold = self._outputs(outputs.shape[1]).threshold
+            return (outputs > threshold).astype(int)
         chosen = outputs.argmax(axis=1)
         if outputs.shape[1] == 1:
             chosen = (outputs[:, 0] > self._outputs(2).threshold).astype(int)
@@ -121,6 +148,8 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         sum. Only there if the outputs are probabilities.
         """
         outputs = self._predicted(X)
+        if self._several:
+            return outputs
         if outputs.shape[1] == 1:
             return np.hstack([1 - outputs, outputs])
         if self._outputs(len(self.classes_)).probabilities == "distribution":
@@ -143,6 +172,9 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         Only there if the outputs are no probabilities.
         """
         outputs = self._predicted(X)
+        if self._several:
+            scores: Array = outputs - self._outputs(outputs.shape[1]).threshold
+            return scores
         single = outputs.shape[1] == 1
         return outputs[:, 0] - self._outputs(2).threshold if single else outputs
 
@@ -194,8 +226,11 @@ class WeightedClassifierBase(ClassifierBase):
     def _by_class(self, y: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights
+        if self._several:
+            wanted = "where each sample has one class; give sample_weight instead"
+            refuse("class_weight", self.class_weight, wanted)
         weights = np.ones(len(y)) if weights is None else weights
-        place = np.searchsorted(self.classes_, y)
+        place = np.searchsorted(self.classes_, y.ravel())
         return weights * self._class_weights(np.bincount(place, weights))[place]
 
     def _class_weights(self, sums: Array) -> Array:

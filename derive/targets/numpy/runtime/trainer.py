@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, Self
 
 import numpy as np
@@ -77,7 +77,9 @@ class TrainerBase(PredictorBase):
                 f"parameters must be a dict of arrays, not {_described(parameters)}"
             )
         self.parameters: Parameters = {
-            name: np.array(_real_numbers(value, f'parameter "{name}"', kind), order="C")
+            name: self._as_stored(
+                name, _real_numbers(value, f'parameter "{name}"', kind)
+            )
             for name, value in parameters.items()
         }
         self.network.check_parameters(self.parameters, in_place=True)
@@ -91,6 +93,101 @@ class TrainerBase(PredictorBase):
         self.clear_history()
         self._renderings: dict[Any, _Plain] = {}
         self._steppers: dict[int, _Stepper] = {}
+
+    def _as_stored(self, name: str, value: Array) -> Array:
+        """A copy of a parameter; a vector becomes a column where one is expected."""
+        column = self.network.shapes.get(name, ())[1:] == (1,)
+        turned = value.reshape(-1, 1) if column and value.ndim == 1 else value
+        return np.array(turned, order="C")
+
+    @classmethod
+    def from_state_dict(cls, state: Any, dtype: DTypeLike = np.float64) -> Self:
+        """Return a trainer with the parameters of PyTorch's `state_dict()`.
+
+        The weights, (units, inputs), and the biases, (units,), are those of the layers
+        in their order, whatever their names are before ".weight" and ".bias". Raises
+        ValueError or TypeError where they do not fit.
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a dict, not {_described(state)}")
+        found: dict[str, list[Any]] = {"weight": [], "bias": []}
+        for name, value in state.items():
+            kind = str(name).rpartition(".")[2]
+            if kind not in found:
+                said = f'"{name}" in the state is neither a weight nor a bias'
+                raise ValueError(f"{said}: expected linear layers alone")
+            plain = value.detach().cpu().numpy() if hasattr(value, "detach") else value
+            found[kind].append(_real_numbers(plain, f'"{name}"'))
+        return cls(cls._by_layers(found["weight"], found["bias"]), dtype=dtype)
+
+    @classmethod
+    def from_coefs(
+        cls,
+        coefs: Sequence[Any],
+        intercepts: Sequence[Any] = (),
+        dtype: DTypeLike = np.float64,
+    ) -> Self:
+        """Return a trainer with weights (inputs, units), and biases (units,), by layer.
+
+        Such are the `coefs_` and `intercepts_` of scikit-learn's networks; of Keras,
+        they are `model.get_weights()[::2]` and `[1::2]`. Raises ValueError or TypeError
+        where they do not fit.
+        """
+        weights = [_real_numbers(w, f"coefs[{n}]") for n, w in enumerate(coefs)]
+        turned = [weight.T for weight in weights]
+        biases = [
+            _real_numbers(b, f"intercepts[{n}]") for n, b in enumerate(intercepts)
+        ]
+        return cls(cls._by_layers(turned, biases), dtype=dtype)
+
+    @classmethod
+    def _by_layers(cls, weights: list[Array], biases: list[Array]) -> dict[str, Array]:
+        """Parameters by name, for weights (units, inputs) and biases (units,)."""
+        names = list(cls.network.shapes)
+        for n, (weight, bias) in enumerate(zip(weights, biases, strict=False), 1):
+            if weight.ndim != 2 or bias.size != len(weight):
+                found = f"weights {weight.shape} and {bias.size} biases"
+                turned = weight.ndim == 2 and bias.size == weight.shape[1]
+                hint = ": the weights are transposed" if turned else ""
+                wanted = "expected (units, inputs) and units"
+                raise ValueError(f"layer {n} has {found}; {wanted}{hint}")
+        if len(names) == len(weights) and len(biases) in (0, len(weights)):
+            columns = [bias.reshape(-1, 1) for bias in biases]
+            if columns:  # the biases are the first columns of the weights
+                pairs = zip(columns, weights, strict=True)
+                weights = [np.hstack(pair) for pair in pairs]
+            return dict(zip(names, weights, strict=True))
+        if len(weights) == len(biases) and len(names) == 2 * len(weights):
+            alternating = (
+                a for pair in zip(weights, biases, strict=True) for a in pair
+            )
+            return dict(zip(names, alternating, strict=True))
+        given = f"{len(weights)} weights and {len(biases)} biases are given"
+        raise ValueError(f"{given}; the parameters are {', '.join(names)}")
+
+    @property
+    def coefs_(self) -> list[Array]:
+        """Views of the weights of each layer, (inputs, units), as scikit-learn's.
+
+        Raises AttributeError unless each layer has weights and biases of its own.
+        """
+        return [weight.T for weight, _ in self._layers()]
+
+    @property
+    def intercepts_(self) -> list[Array]:
+        """Views of the biases of each layer, (units,), as scikit-learn's."""
+        return [bias[:, 0] for _, bias in self._layers()]
+
+    def _layers(self) -> list[tuple[Array, Array]]:
+        """The weights and the biases of each layer."""
+        arrays = list(self.parameters.values())
+        pairs = list(zip(arrays[::2], arrays[1::2], strict=False))
+        fit = all(w.ndim == 2 and b.shape == (len(w), 1) for w, b in pairs)
+        if len(arrays) % 2 or not fit:
+            names = ", ".join(self.parameters)
+            what = f"the parameters {names} are no weights and biases by layers"
+            raise AttributeError(f"{what}: use trainer.parameters")
+        return pairs
 
     def _check_widths(self, widths: Mapping[str, int]) -> None:
         """Raise unless all widths are given that the network has, and no others."""
