@@ -363,26 +363,41 @@ class Network(_Learned):
         With a `state`, it is the pass of a prediction, which reads running averages.
         What is `held` is taken for a constant.
         """
-        values: Parameters = dict(held or {})
-        inputs = data[: len(self.data.inputs)]
-        if state is not None and self.keeps_averages:
-            self.predict(parameters, *inputs, state, values)
-        else:
-            self.forward(parameters, *inputs, values)
-        return values
+        return self._passed(parameters, data, state, held)[1]
 
     def predicted(
         self, parameters: Parameters, *inputs: Array, state: Parameters | None = None
     ) -> Array:
         """The output; with a `state`, that of a prediction."""
-        if state is not None and self.keeps_averages:
-            name, output = "predict", self.predict(parameters, *inputs, state, {})
-        else:
-            name, output = "forward", self.forward(parameters, *inputs, {})
+        return self.with_output(parameters, inputs, state)[0]
+
+    def with_output(
+        self,
+        parameters: Parameters,
+        inputs: Sequence[Array],
+        state: Parameters | None = None,
+    ) -> tuple[Array, Parameters]:
+        """The output as it is returned, and every tensor of the pass."""
+        output, values = self._passed(parameters, inputs, state)
         if not isinstance(output, np.ndarray):
+            averaged = state is not None and self.keeps_averages
+            name = "predict" if averaged else "forward"
             what = f"must return an array, not {_described(output)}"
             raise TypeError(f"{name} in {self.file} {what}")
-        return output
+        return output, values
+
+    def _passed(
+        self,
+        parameters: Parameters,
+        data: Sequence[Array],
+        state: Parameters | None = None,
+        held: Parameters | None = None,
+    ) -> tuple[Any, Parameters]:
+        values: Parameters = dict(held or {})
+        inputs = data[: len(self.data.inputs)]
+        if state is not None and self.keeps_averages:
+            return self.predict(parameters, *inputs, state, values), values
+        return self.forward(parameters, *inputs, values), values
 
     def measured(
         self, parameters: Parameters, *data: Array, state: Parameters | None = None

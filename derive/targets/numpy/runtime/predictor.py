@@ -84,9 +84,10 @@ class PredictorBase(_Reader):
         while first < samples:
             chosen = network.data.chosen(rows, slice(first, first + size))
             inputs = network.data.turned(chosen)
-            values = network.values(self.parameters, inputs, self.state)
+            output, values = network.with_output(self.parameters, inputs, self.state)
+            found = {**values, network.output: output}
             for name, code in codes.items():
-                parts[name].append(network.by_sample(code, values[code]))
+                parts[name].append(network.by_sample(code, found[code]))
             first += size
             arrays = [*values.values(), *inputs]
             bytes_each = sum(array.nbytes for array in arrays) / size
