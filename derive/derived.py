@@ -29,9 +29,10 @@ from derive.calculus.forward import ForwardPass
 from derive.calculus.parts import with_parts
 from derive.calculus.per_sample import PER_SAMPLE, per_sample
 from derive.calculus.program import assemble
+from derive.calculus.recurrence import recurrences
 from derive.calculus.sample import one_sample
 from derive.calculus.shared_factors import SharedFactor, named_factors, shared_factors
-from derive.calculus.truncation import truncated
+from derive.calculus.truncation import reads_across, truncated
 from derive.learning.descent import Descent
 from derive.paper.notation import NOTATIONS, Notation
 from derive.paper.page import Page
@@ -120,7 +121,12 @@ class Derived:
         """The network in one sentence."""
         if self.first is not None:
             return self.origin.description
-        return "A layer defined by its forward equations." if self.forward.upstream else described(self.specification)
+        if self.forward.upstream:
+            return "A layer defined by its forward equations."
+        said = self.specification
+        if said.truncate is not None and not any(map(reads_across, recurrences(self.forward.equations))):
+            said = type(said)(**{**said.values(), "truncate": None})  # windows as long as the sequence
+        return described(said)
 
     @property
     def descent(self) -> Descent:

@@ -90,7 +90,8 @@ def _letters(equations: tuple[Equation, ...]) -> dict[Axis | str, tuple[str, ...
     for equation in equations:
         others = (node for node in preorder_traversal(sympify(equation.expression)) if isinstance(node, Index))
         for index in (*equation.indices, *others):
-            found.setdefault(index.axis.name or index.axis, {})[index.name] = None
+            if not IndexSupply.is_made(index.name):  # no letter that an author has chosen
+                found.setdefault(index.axis.name or index.axis, {})[index.name] = None
     return {axis: tuple(names) for axis, names in found.items()}
 
 

@@ -75,11 +75,11 @@ def truncation(view: View) -> list[Block]:
     if not directions or steps is None:
         return []
     which = "another" if len(directions) > 1 else "a later" if directions == {True} else "an earlier"
-    words = "Back-propagation through time is truncated (Williams and Peng 1990): the steps are cut into windows "
-    words += (
-        f"of {{}}, and what a step reads of {which} window is taken for a constant. The gradients approximate those "
+    words = (
+        "Back-propagation through time is truncated (Williams and Peng 1990): the steps are cut into windows of {}, "
+        f"and what a recurrence reads of its own tensors in {which} window is taken for a constant. The gradients "
+        "approximate those through all steps."
     )
-    words += "through all steps."
     said, pairs = [say(words, view.set_.number(steps))], list[Text]()
     made = {e.target.name for e in whole if e.note in (WINDOW, ACROSS)}
     for equation in (e for e in whole if e.note in (WINDOW, ACROSS)):
@@ -88,7 +88,7 @@ def truncation(view: View) -> list[Block]:
             distance = len(equation.expression.atoms(Sum))
             end, which = ("first", " counted from the end") if counted_from_end(equation) else ("last", "")
             steps_there = f"{end} step" if distance == 1 else f"{end} {distance} steps"
-            said.append(say(f" {{}} is 0 at the {steps_there} of each window{which}, and 1 elsewhere.", symbol))
+            said.append(say(f" {{}} is 0 at the {steps_there} of each full window{which}, and 1 elsewhere.", symbol))
         elif not isinstance(equation.expression, STOP):
             (name,) = {*symbols_read(equation.expression)} - made
             own = view.page.symbol(view.written.tensors[name], whole=True)
@@ -227,7 +227,7 @@ def reaching(view: View) -> list[Block]:
         ends = [page.entry(x) for page, e in zip(pages, equations, strict=True) for x in borders(view, e.expression)]
         within = " of the same window" * bool(ends)
         words += "all " * (1 in distances) + f"{far} steps{within} contribute to the loss reaches this one. "
-        words += _others(equations, recurrence)
+        words += _others(view, equations, recurrence)
         at = "{}" if distances[0] == 1 else f"{{}} and the {_steps(distances[0] - 1)} {near}"
         words += f"At {at}, the former are 0, as all that is read outside the range of a tensor; there the computation "
         words += f"begins, and goes step by step {way} to {{}}."
@@ -253,10 +253,15 @@ def _from(distances: Sequence[int], far: str, after: bool) -> str:
     return f"{', '.join(first)}{' and ' * bool(first)}{last} steps {far}"
 
 
-def _others(equations: Iterable[Equation], recurrence: Recurrence) -> str:
-    """Say where the terms that read no other step come from, if there are some."""
+def _others(view: View, equations: Iterable[Equation], recurrence: Recurrence) -> str:
+    """Say where the terms come from that read no other step of the recurrence, if there are some."""
+    factors = {s.target.name for s in view.written.stage("factor")}
     own = [
         any(t in x.free_symbols for x in term.atoms(Indexed))
+        and not any(
+            x.base.label.name in factors and any(t in i.free_symbols and i != t for i in x.indices)
+            for x in term.atoms(Indexed)
+        )
         and not any(t in d.args for d in term.atoms(KroneckerDelta))
         for e in equations
         for t in [recurrence.index(e)]

@@ -33,7 +33,7 @@ from derive.calculus.index import (
 from derive.calculus.normal_form import exact
 from derive.calculus.products import product_over
 from derive.calculus.promises import Mask, NotNegative, Positive, Probabilities, Promise, SumsToOne, Weights
-from derive.calculus.recurrence import entries_of, in_order, recurrences
+from derive.calculus.recurrence import early, entries_of, in_order, recurrences
 from derive.calculus.roles import Role
 from derive.calculus.running import MOMENTUM, Running, check_running
 from derive.calculus.tangents import Tangents
@@ -531,7 +531,12 @@ class StatementBuilder:
         tangents = Tangents(equations, wrt.tensor, so_far.tensors, known, self.supply)
         names = self._names_of_slopes(wrt.name)
         of_slope = {name: of for of, name in names.items()}
-        for equation in map(self._lettered, tangents.of(tensor.tensor, names)):
+        stated = tuple(map(self._lettered, tangents.of(tensor.tensor, names)))
+        for recurring in early(stated):
+            self._declared[recurring.name] = recurring
+            self._checks.add(recurring)
+            self._checks.recurring.add(recurring.name)
+        for equation in stated:
             self._check(equation)
             self._kinds[equation.target.name] = DEFINED
             self._slopes[of_slope[equation.target.name], wrt.name] = equation.target.name

@@ -375,3 +375,49 @@ def test_random_recurrences_are_right(seed):
     again = derive(Statement(derivation.equations()))
     assert again.equations() == derivation.equations()
     assert again.numpy("core") == derivation.numpy("core")
+
+
+@pytest.mark.parametrize(
+    ("step", "wrt", "expected"),
+    [
+        ("u*s[t - 1] + w*x[t]", "w", 1 + 0.5 + 0.25),
+        ("u*s[t - 1] + w*x[t]", "u", 2 + 2 * 0.5 * 2),
+        ("u*s[t - 1] + w*x[t]", "x[1]", 0.25 * 2),
+    ],
+)
+def test_a_stated_derivative_follows_the_recurrence(step, wrt, expected):
+    """The derivative of a recurrence is one, too: s_w[t] = x[t] + u s_w[t - 1]."""
+    text = f"""
+    size T = 3
+    input x[T]
+    target y
+    parameter u, w
+    recurrent s[T]
+    s[t] = {step}
+    d = diff(s[3], {wrt})
+    E = (y - d)**2 + (s[3] - y)**2
+    output d
+    """
+    d = derive(Statement(text))
+    assert d.check().passed
+    module = load(d.numpy("core"))
+    parameters = {"u": np.full((1, 1), 0.5), "w": np.full((1, 1), 2.0)}
+    assert module.forward(parameters, np.ones((3, 1)), {}) == pytest.approx(expected)
+    assert derive(Statement(d.equations())).equations() == d.equations()
+
+
+def test_loops_of_what_is_derived_again_have_letters():
+    """Indices that are made have numbers, which depend on what was derived before."""
+    text = """
+    size T = 3
+    input x[T]
+    target y
+    parameter u
+    recurrent s[T]
+    s[t] = tanh(u*s[t - 1] + x[t])
+    E = (y - s[T])**2
+    """
+    found = [derive(Statement(text), order=2).beside() for _ in "ab"]
+    sources = [[product.numpy("core") for product in products] for products in found]
+    assert sources[0] == sources[1]
+    assert not any("for i0" in source for source in sources[0])

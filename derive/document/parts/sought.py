@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from derive.calculus.cost import multiplications, size
 from derive.calculus.index import Tensor
+from derive.calculus.recurrence import recurrences
 from derive.calculus.roles import Role
+from derive.calculus.truncation import reads_across
 from derive.catalogue.losses import loss
 from derive.document.blocks import Block, Display, Item, Part, Text, listed, say
 from derive.document.parts.forward import inside_functions
@@ -116,7 +118,9 @@ def _price(view: View) -> Text:
         f"Finite differences would be slow. Changing one {one} at a time and measuring the loss takes one forward "
         f"pass for each of the {{}} {several} and one more for the unchanged loss"
     )
-    end = "Finite differences are also only approximate. The chain rule gives all derivatives exactly."
+    end = "Finite differences are also only approximate. The chain rule gives all derivatives exactly"
+    cut = any(map(reads_across, recurrences(view.derivation.forward.equations)))
+    end += "; truncation leaves out what passes from one window to another." if cut else "."
     entry, join = view.page.entry, view.set_.join
     if not (passes.is_number and both.is_number):
         return say(words + ". " + end, entry(total))
