@@ -406,6 +406,27 @@ def test_a_stated_derivative_follows_the_recurrence(step, wrt, expected):
     assert derive(Statement(d.equations())).equations() == d.equations()
 
 
+def test_a_stream_takes_only_a_state_that_it_has_returned():
+    text = """
+    size T, n = 2
+    input x[T, n]
+    target y
+    parameter u[n]
+    recurrent s[T]
+    s[t] = tanh(s[t - 1] + sum(u[i]*x[t, i], i))
+    output s
+    E = (y - s[T])**2
+    """
+    trainer = load(derive(Statement(text)).numpy()).Trainer(seed=0)
+    x = np.ones((2, 3, 2))
+    _, state = trainer.stream(x, None)
+    for wrong in ({"steps": 1}, {"x": 1}, {**state, "s": 3.0}):
+        with pytest.raises(ValueError, match="the state does not fit: expected what stream returns, or None"):
+            trainer.stream(x, wrong)
+    with pytest.raises(TypeError, match="state must be a dict, not int 5"):
+        trainer.stream(x, 5)
+
+
 def test_loops_of_what_is_derived_again_have_letters():
     """Indices that are made have numbers, which depend on what was derived before."""
     text = """

@@ -103,6 +103,9 @@ class PredictorBase(_Reader):
         self, X: Any, state: Mapping[str, Any] | None
     ) -> tuple[Array, dict[str, Any]]:
         """The output for further steps, samples as rows, and the state after them."""
+        wanted = "expected what stream returns, or None at the beginning"
+        if state is not None and not isinstance(state, Mapping):
+            raise TypeError(f"state must be a dict, not {_described(state)}: {wanted}")
         network, after = self.network, dict(state or {})
         rows = self._inputs(X)
         count = network.data.samples(rows)
@@ -110,7 +113,17 @@ class PredictorBase(_Reader):
             what = f"the state is that of {after['samples']} samples"
             raise ValueError(f"{what}, and X has {count}")
         after["samples"] = count
-        found = network.stream(self.parameters, *network.data.turned(rows), after)
+        try:
+            found = network.stream(self.parameters, *network.data.turned(rows), after)
+        except (KeyError, TypeError, ValueError) as wrong:
+            if state is None:
+                raise
+            raise ValueError(f"the state does not fit: {wanted}") from wrong
+        shapes = (
+            {n: np.shape(v) for n, v in s.items()} for s in (state or after, after)
+        )
+        if next(shapes) != next(shapes):
+            raise ValueError(f"the state does not fit: {wanted}")
         return self._unscaled(network.by_sample(network.output, found)), after
 
     def _predict_proba(self, X: Any) -> Array:

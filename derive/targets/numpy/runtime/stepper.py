@@ -37,6 +37,9 @@ class _Stepper:
         samples as rows, of the trainer's type. Raises ArithmeticError where a number
         stops being finite; the trainer is then left as it was.
         """
+        if len(data) != len(self.data):
+            names = ", ".join(datum.name for datum in self.data.all)
+            raise TypeError(f"a step takes {names}; {len(data)} arrays are given")
         given = self.trainer.learning_rate if learning_rate is None else learning_rate
         rate = _checked_rate(given)
         found = self.take(data, rate)
