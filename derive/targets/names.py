@@ -34,7 +34,7 @@ SHARED = frozenset(
 #: Names defined or imported at the top of generated files, if they begin with a letter, except the runtime's.
 MODULE = frozenset(
     "annotations copy collections contextlib errno functools inspect io os re secrets signal sys time tokenize typing "
-    "warnings zipfile zlib "
+    "warnings zipfile zlib mmap cast Iterable WITHOUT_MASKS WITHOUT_WEIGHTS "
     "Callable FrameType IO NamedTuple NoReturn Self TypeVar final sha256 NDArray ArrayLike DTypeLike "
     "Iterator Mapping Sequence NETWORK FAST_STEPS Trainer initial_parameters initial_state forward error gradients "
     "input_gradients backward hessian_product third_product gauss_newton_product jacobian_product inner_products "

@@ -225,7 +225,7 @@ def test_refused_in_one_sentence_with_the_users_names(name):
     with pytest.raises(ValueError) as refusal:
         derive(make())
     said = str(refusal.value)
-    assert type(refusal.value) is StatementError
+    assert isinstance(refusal.value, StatementError)
     assert "\n" not in said and len(said) < 200
     assert [raw for raw in ("i000", "Tensor(", "Axis(", "Equation(") if raw in said] == []
     assert [w for w in words if w not in said] == [], said

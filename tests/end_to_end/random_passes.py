@@ -682,7 +682,9 @@ def _trained(module: Any, parameters: dict[str, Array], X: Array, Y: Array) -> N
         except ArithmeticError:
             return
         trainer = module.Trainer(parameters)
-        trainer.fit(X.T, Y.T, epochs=2, learning_rate=rate, batch_size=size, shuffle=False, progress=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of outputs that are all alike, say
+            trainer.fit(X.T, Y.T, epochs=2, learning_rate=rate, batch_size=size, shuffle=False, progress=False)
         close(np.array(trainer.history), np.array(errors), "history")
         for name, value in plain.items():
             close(trainer.parameters[name], value, f"fit of {name}")

@@ -28,6 +28,7 @@ from derive.targets.numpy.fast.forms import can_wait
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import Bodies
 from derive.targets.numpy.scalar_printer import arithmetic
+from derive.text.entry_text import base_name
 
 Form = Callable[[Expr, Expr], Expr]
 LEARNED_NUMBERS: dict[str, Form] = {
@@ -105,19 +106,24 @@ def test_a_product_that_is_read_twice_has_an_array_of_its_own(seed: int) -> None
     derive(networks.random_network(seed)).check().require()
 
 
+#: Losses that mix the outputs of a sample, so that an equation has no matrix form: `fit` uses `update`.
+WITHOUT = ("gaussian_nll", "laplace_nll", "crammer_singer", "weston_watkins", "cosine")
+FAST = [pair for pair in PAIRS if base_name(pair.loss) not in WITHOUT]
+
+
 def assert_fast(pair: Pair) -> None:
     found = derivation((2, 3, 2), (pair.hidden, pair.output), pair.loss, pair.bias, pair.notation)
     assert "def straight_line(" in found.numpy()
 
 
-@pytest.mark.parametrize("pair", PAIRS[::5], ids=str)
+@pytest.mark.parametrize("pair", FAST[::5], ids=str)
 @pytest.mark.sampled(10)
 def test_every_stated_network_has_a_second_rendering(pair: Pair) -> None:
     assert_fast(pair)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pair", PAIRS, ids=str)
+@pytest.mark.parametrize("pair", FAST, ids=str)
 def test_every_combination_has_a_second_rendering(pair: Pair) -> None:
     assert_fast(pair)
 
