@@ -227,6 +227,7 @@ def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> N
         *(({**PAGES["classes"], "layers": (4, 5, 3), "optimizer": name}, "full", 7) for name in ("sgd", "adam")),
     ],
 )
+@pytest.mark.sampled(2)
 def test_the_pages_are_few_and_full(
     described: dict[str, object],
     detail: str,

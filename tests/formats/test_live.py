@@ -110,6 +110,7 @@ def changed(values: Values, name: str, place: tuple[int, ...], value: float) -> 
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.sampled(3)
 def test_the_numbers_are_those_of_the_equations_before_and_after_steps(name, made, open_page):
     path, live = made(name)
     visit = open_page(path)
@@ -403,6 +404,7 @@ def test_the_derivation_shows_the_values_of_its_symbols(made, open_page):
 @pytest.mark.parametrize(
     ("name", "dark", "width"), [("plain", False, 1200), ("softmax", True, 390), ("bracket", False, 768)]
 )
+@pytest.mark.sampled(3)
 def test_the_live_part_is_accessible(name, dark, width, made, open_page):
     page = open_page(made(name)[0], dark=dark, width=width, reduced_motion="reduce").page
     page.click("#live-step")
@@ -421,6 +423,7 @@ def accessible(page) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("name", ["plain", "softmax", "augmented"])
+@pytest.mark.sampled(3)
 def test_a_screen_reader_is_told_what_each_number_is(name, made, open_page):
     path, live = made(name)
     page = open_page(path).page

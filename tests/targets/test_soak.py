@@ -32,6 +32,7 @@ def tracing():
 
 
 @pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.sampled(2)
 def test_the_renderings_stay_together(soak, small, batch):
     soaked = soak.soak(small, 4_000, batch, 40)
     assert soaked.steps >= 4_000
@@ -39,6 +40,7 @@ def test_the_renderings_stay_together(soak, small, batch):
 
 
 @pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.sampled(2)
 def test_memory_does_not_grow(soak, small, tracing, batch):
     soaked = soak.soak(small, 1_500, batch, 4)
     assert soaked.traced < soak.SMALL
