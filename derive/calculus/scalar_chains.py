@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice, product
 
-from sympy import Expr, Integer, KroneckerDelta, Sum
+from sympy import Expr, Integer, KroneckerDelta, Mul, Sum
 
 from derive.calculus.chain_rule import Chains, LocalDerivative
 from derive.calculus.deltas import contract, tidy
@@ -67,11 +67,19 @@ def _along(
         return
     edge = path[-1]
     known = dict(zip(edge.wrt_indices, below, strict=True))
-    choices = [_choices(edge, i, known, last) for i in edge.of_indices]
+    fixed = _fixed(path[-2]) if len(path) > 1 else {}
+    choices = [[fixed[n]] if n in fixed else _choices(edge, i, known, last) for n, i in enumerate(edge.of_indices)]
     for above in product(*choices):
         link = Link(edge, above, below)
         if link.value != 0:
             yield from _along(path[:-1], above, (link, *done), last)
+
+
+def _fixed(edge: LocalDerivative) -> dict[int, Expr]:
+    """The axes of ``wrt`` of which only one entry is read, such as the last step of h[T], with the place of this entry."""
+    factors = (f for f in Mul.make_args(edge.value) if isinstance(f, KroneckerDelta))
+    alone = {pair[n]: pair[1 - n] for pair in (f.args for f in factors) for n in (0, 1) if not pair[1 - n].atoms(Index)}
+    return {n: alone[index] for n, index in enumerate(edge.wrt_indices) if index in alone}
 
 
 def _choices(edge: LocalDerivative, index: Index, known: dict[Index, Expr], last: bool) -> list[Expr]:

@@ -22,3 +22,18 @@ def test_steps_as_many_as_units_are_told_apart():
     derivation = derive(Statement(text.replace("T, n = 2, h = 5", "T = 4, n = 4, h = 4")))
     assert "In matrices, one step at a time" in derivation.markdown(only=("matrices",))
     assert check_page(derivation) > 35
+
+
+def test_a_path_leads_through_the_only_step_that_is_read():
+    """Of a named number of steps, none of the first ones is the last."""
+    text = """
+    size T, n = 2
+    input x[T, n]
+    target y
+    parameter W[n]
+    s[t] = tanh(sum(W[j]*x[t, j], j))
+    E = (y - s[T])**2
+    """
+    story = derive(Statement(text)).explain("W[2]")
+    assert "one path leads to the loss" in story
+    assert "[1 = T]" not in story
