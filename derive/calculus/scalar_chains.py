@@ -76,7 +76,7 @@ def _along(
 
 
 def _fixed(edge: LocalDerivative) -> dict[int, Expr]:
-    """The axes of ``wrt`` of which only one entry is read, such as the last step of h[T], with the place of this entry."""
+    """The axes of ``wrt`` of which only one entry is read, such as the last step of h[T], with its place."""
     factors = (f for f in Mul.make_args(edge.value) if isinstance(f, KroneckerDelta))
     alone = {pair[n]: pair[1 - n] for pair in (f.args for f in factors) for n in (0, 1) if not pair[1 - n].atoms(Index)}
     return {n: alone[index] for n, index in enumerate(edge.wrt_indices) if index in alone}
