@@ -16,6 +16,7 @@ ONCE_WRONG = sorted((Path(__file__).parent / "once_wrong").glob("*.eq"))
 
 
 @pytest.mark.parametrize("path", ONCE_WRONG, ids=lambda path: path.stem)
+@pytest.mark.sampled(3)
 def test_what_was_once_wrong_is_right(path: Path) -> None:
     statement = Statement.from_file(path)
     judge(derive(statement), statement.forward_pass())

@@ -169,7 +169,7 @@ def test_a_document_says_what_is_cut():
     told = derivation.markdown(only=("forward", "chain", "pattern"))
     for words in (
         "Back-propagation through time is truncated (Williams and Peng 1990): the steps are cut into windows of 20",
-        "{math}`\\kappa` is 0 at the last step of each window, and 1 elsewhere.",
+        "{math}`\\kappa` is 0 at the last step of each full window, and 1 elsewhere.",
         "{math}`\\check{s}` has the values of {math}`s`.",
         "pass any number of steps of a window",
         "what all later steps of the same window contribute",

@@ -163,6 +163,7 @@ def test_it_needs_nothing_of_derive(folder):
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, env={**os.environ, "PYTHONPATH": "."})
 
 
+@pytest.mark.slow
 def test_the_source_passes_ruff_and_mypy(folder):
     files = sorted(folder.glob("net_*/*estimator.py"))
     assert len(files) == 2 * len(NETWORKS)

@@ -270,6 +270,7 @@ def test_a_notebook_is_executed_where_it_is(tmp_path):
     assert done.cells[1].outputs[0].data["text/plain"] == "21"
 
 
+@pytest.mark.slow
 def test_a_notebook_that_fails_or_hangs(tmp_path):
     from nbclient.exceptions import CellExecutionError, CellTimeoutError
 

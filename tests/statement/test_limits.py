@@ -103,6 +103,7 @@ def test_no_value_in_python_is_slow_to_refuse(key):
 
 
 @pytest.mark.parametrize("table", [True, False])
+@pytest.mark.sampled(2)
 def test_no_value_in_a_file_is_slow_to_refuse(table, capsys, tmp_path):
     path = tmp_path / "net.toml"
     keys = [key.replace("-", "_") for key in (DOCUMENT_KEYS if table else NETWORK_KEYS)]

@@ -46,6 +46,7 @@ def test_memory_does_not_grow(soak, small, tracing, batch):
     assert soaked.traced < soak.SMALL
 
 
+@pytest.mark.slow
 def test_growth_of_memory_is_detected(soak, small, tracing, monkeypatch):
     leak, plain = [], small.NETWORK.update
 
