@@ -125,7 +125,7 @@ class Derived:
             return "A layer defined by its forward equations."
         said = self.specification
         if said.truncate is not None and not any(map(reads_across, recurrences(self.forward.equations))):
-            said = type(said)(**{**said.values(), "truncate": None})  # windows as long as the sequence
+            said = said.with_values(truncate=None)  # windows as long as the sequence
         return described(said)
 
     @property

@@ -245,7 +245,6 @@ KEYS = {
         'a string such as "inputs"',
         help="what the error is differentiated with respect to: the parameters, or the inputs too",
         read=word,
-        phrase="gradients of the inputs too",
         words=("parameters", "inputs"),
     ),
     "activations": _formulas("activation"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from derive.statement.keys import KEYS, exactly, package_name, with_options
@@ -84,7 +84,7 @@ class Specification:
 
     def with_values(self, **values: Any) -> Self:
         """The same with other values of some arguments."""
-        return replace(self, **values)  # type: ignore[type-var]
+        return type(self)(**{**self.values(), **values})
 
     def _fill(self, values: dict[str, Any]) -> None:
         """Set the fields; the values of keys that can be read on their own are read."""

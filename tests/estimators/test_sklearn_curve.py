@@ -3,8 +3,6 @@
 Scikit-learn computes its gradients from formulas that were typed in; ours were derived.
 """
 
-import inspect
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
@@ -124,9 +122,7 @@ def test_the_curve_with_an_l2_penalty():
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "half_mse"])
 def test_steps_with_weights_of_samples(loss):
-    """Mini-batches, each divided by the sum of its weights; weights of scikit-learn's networks are new in 1.7."""
-    if "sample_weight" not in inspect.signature(MLPClassifier.fit).parameters:
-        pytest.skip("no weights in this version")
+    """Mini-batches, each divided by the sum of its weights."""
     draw = np.random.default_rng(4)
     x, weights, labels = draw.normal(size=(75, 3)), draw.uniform(0.1, 4, 75), draw.integers(0, 3, 75)
     of_classes = loss == "cross_entropy"

@@ -12,7 +12,7 @@ from derive.calculus.per_sample import PER_SAMPLE
 from derive.calculus.program import Assign
 from derive.calculus.roles import Role
 from derive.document.blocks import Block, Display, Item, Part, Picture, Table, Text, listed, say
-from derive.document.view import View
+from derive.document.view import View, couples
 from derive.paper.boxes import EMPTY, PRODUCT, SUM, Box
 from derive.paper.characters import LETTERS
 from derive.statement.describe import spelled
@@ -40,7 +40,8 @@ def glance(view: View) -> Part:
     if view.derivation.network is not None and view.derivation.network.bias != "none":
         caption += " The connections of a constant 1 are the biases."
     blocks.append(Picture(view.drawing, say(caption)))
-    if not (view.brief or view.coupled) and len(_layered(view)) > 1:
+    mixed = any(couples(s.equation) for s in view.batch.stage("forward"))  # weights of samples meet in the error alone
+    if not (view.brief or mixed) and len(_layered(view)) > 1:
         blocks.append(layers(view))
     blocks += given(view) if view.alone and view.brief else []
     what = "layer" if view.alone and view.derivation.first is None else "network"

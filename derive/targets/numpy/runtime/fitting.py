@@ -58,18 +58,8 @@ class _Fitting:
         self.network.check_parameters(trainer.parameters, in_place=True)
         self.network.check_state(trainer.parameters, trainer.state)
         self.epochs = _positive_integer(epochs, "epochs")
-        self.batches = None
-        data: tuple[Array, ...] = ()
-        if batches is None:
-            trainer._meet(X, Y)
-            trainer._standardise(standardise, X, Y, sample_weight)
-            data = self.network.data.counted(trainer._data(X, Y, sample_weight))
-        else:
-            self.batches = _checked_batches(batches, self.epochs)
-            if not all(given is None for given in (X, Y, sample_weight)):
-                raise TypeError("give batches, or X and Y, not both")
-            if standardise is not False:
-                raise ValueError("standardise needs all samples: give X and Y")
+        self.batches = None if batches is None else _checked_batches(batches, epochs)
+        data = self._read(X, Y, sample_weight, standardise)
         given = trainer.learning_rate if learning_rate is None else learning_rate
         self.rates, self.best = _Rates(given), _best(early_stopping)
         self.callback, self.progress, self.warn = callback, progress, warn
@@ -78,27 +68,57 @@ class _Fitting:
             _check_flag(progress, "progress")
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be a function, not {_described(callback)}")
-        lent = isinstance(seed, np.random.Generator)
+        generator = self._begin_orders(seed, checkpoint)
+        self.generator = generator if shuffle else None
+        self._divide(data, validation, batch_size)
+
+    def _read(
+        self, X: Any, Y: Any, weights: Any, standardise: bool | str
+    ) -> tuple[Array, ...]:
+        """The checked data; none where batches are given instead."""
+        trainer = self.trainer
+        if self.batches is None:
+            trainer._meet(X, Y)
+            trainer._standardise(standardise, X, Y, weights)
+            rows = trainer._data(X, Y, weights)
+            counted: tuple[Array, ...] = self.network.data.counted(rows)
+            return counted
+        if not all(given is None for given in (X, Y, weights)):
+            raise TypeError("give batches, or X and Y, not both")
+        if standardise is not False:
+            raise ValueError("standardise needs all samples: give X and Y")
+        return ()
+
+    def _begin_orders(
+        self, seed: Seed, checkpoint: str | os.PathLike[str] | None
+    ) -> np.random.Generator:
+        """Find the random numbers of this call, and the file that it goes on from."""
+        trainer, lent = self.trainer, isinstance(seed, np.random.Generator)
         if lent and checkpoint is not None:
             raise TypeError("with a checkpoint, seed must be an integer or None")
         begun = trainer.orders if seed is None or lent else _Orders(seed)
         self.point = None if checkpoint is None else _Checkpoint(trainer, checkpoint)
-        self.orders = self.point.orders(begun) if self.point else begun
-        generator = _generator(seed) if lent else self.orders.generator
-        self.generator = generator if shuffle else None
-        pair = _checked_pair(validation, bool(self.network.data.targets))
+        self.orders: _Orders = self.point.orders(begun) if self.point else begun
+        return _generator(seed) if lent else self.orders.generator
+
+    def _divide(
+        self,
+        data: tuple[Array, ...],
+        validation: Any,
+        batch_size: int | str | None,
+    ) -> None:
+        """Hold out the samples for validation, and find the size of a batch."""
+        about, trainer = self.network.data, self.trainer
+        pair = _checked_pair(validation, bool(about.targets))
         if self.batches and validation is not None and not pair:
             raise ValueError("with batches, validation must be a pair (X, Y)")
-        samples = self.network.data.samples(data)
-        inputs = data[: len(self.network.data.inputs)]
+        samples, inputs = about.samples(data), data[: len(about.inputs)]
         out = _held_out(None if pair else validation, samples, self.orders, inputs)
-        left = samples - len(out)
-        self.size = _checked_batch(batch_size, left, len(out))
+        self.size = _checked_batch(batch_size, samples - len(out), len(out))
         self.held_out: Sequence[Array] | None = None
         if len(out):
-            kept = np.delete(np.arange(samples), out)
-            self.held_out = self.network.data.kept(data, out)
-            data = self.network.data.kept(data, kept)
+            self.held_out = about.kept(data, out)
+            data = about.kept(data, np.delete(np.arange(samples), out))
         elif pair:
             X, Y, weight = (*pair, None)[:3]
             self.held_out = trainer._data(X, Y, weight, "validation ")

@@ -52,7 +52,7 @@ def _held_out(
         what = "each row of the inputs is the row before, moved on: windows of a series"
         why = "samples that are held out at random share their numbers with others"
         said = f'{what}; {why}. validation="last" holds out the last ones'
-        warnings.warn(said, stacklevel=5)
+        warnings.warn(said, stacklevel=6)
     return orders.held_out(samples, count)
 
 

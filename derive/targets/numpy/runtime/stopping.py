@@ -80,5 +80,5 @@ def _checked_batch(size: int | str | None, samples: int, held_out: int) -> int:
     if _positive_integer(size, "batch_size") > samples:
         left = f"are left of {samples + held_out}" if held_out else "are given"
         said = f"batch_size is {size}, but {samples} samples {left}: all are one batch"
-        warnings.warn(said, stacklevel=5)
+        warnings.warn(said, stacklevel=6)
     return min(int(size), samples)
