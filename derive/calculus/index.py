@@ -288,12 +288,6 @@ def refreshed(equation: Equation, supply: IndexSupply) -> Equation:
     return Equation(equation.target, tuple(free.values()), right, equation.note)
 
 
-def as_named(equation: Equation) -> Equation:
-    """Return the equation with its index names kept; a name that is bound again gets a number."""
-    right = _renamed(equation.expression, {}, lambda index, taken: _apart(index, taken | set(equation.indices)))
-    return Equation(equation.target, equation.indices, right, equation.note)
-
-
 def lettered(equation: Equation) -> Equation:
     """Return the equation with letters as indices, for messages."""
     used = set(symbols_read(equation.expression))
