@@ -471,16 +471,17 @@ def test_a_phone_shows_legible_numbers(name, made, open_page):
         )
 
 
-def test_cards_do_not_overlap(made, open_page):
-    for name in ("plain", "deep", "bracket"):
-        for width in (390, 1280):
-            page = open_page(made(name)[0], width=width).page
-            boxes = page.eval_on_selector_all(
-                "#live-drawing .node",
-                "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])",
-            )
-            pairs = [(a, b) for n, a in enumerate(boxes) for b in boxes[:n]]
-            assert not [1 for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["plain", "deep", "bracket"])
+@pytest.mark.sampled(3)
+def test_cards_do_not_overlap(name, width, made, open_page):
+    page = open_page(made(name)[0], width=width).page
+    boxes = page.eval_on_selector_all(
+        "#live-drawing .node",
+        "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])",
+    )
+    pairs = [(a, b) for n, a in enumerate(boxes) for b in boxes[:n]]
+    assert not [1 for a, b in pairs if a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]]
 
 
 @pytest.mark.parametrize(
