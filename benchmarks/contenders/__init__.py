@@ -2,10 +2,10 @@
 
     Contender(case, samples)    # ImportError if a library is absent, NotApplicable if it has no form for the case
     .run(steps)                 # train on batch after batch; returns how many steps were taken (fit: whole epochs)
-    .parameters()               # [W1, b1, W2, ...], W of shape (to, from), as float64
+    .parameters()               # [W1, b1, W2, ...], W of shape (to, from)
 
 All start from `case.parameters()`, learn from `case.data(samples)` in the order of the rows, in
-float64, with plain gradient descent, and compute the error of every step. Those that are handed
+`case.dtype`, with plain gradient descent, and compute the error of every step. Those that are handed
 batches get them cut out and laid out as they want them; only `fit` gathers its own.
 """
 

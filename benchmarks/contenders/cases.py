@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating[Any]]
 
 
 class NotApplicable(Exception):
@@ -29,6 +29,7 @@ class Case:
     batch: int
     classifies: bool
     rate: float
+    dtype: str = "float64"
 
     def parameters(self) -> list[Array]:
         """W1, b1, W2, ...: the same for everyone."""
@@ -37,15 +38,15 @@ class Case:
         for before, units in pairwise(self.layers):
             limit = np.sqrt(6 / (before + units))
             drawn += [generator.uniform(-limit, limit, (units, before)), generator.normal(0, 0.1, units)]
-        return drawn
+        return [array.astype(self.dtype) for array in drawn]
 
     def data(self, samples: int) -> tuple[Array, Array]:
         """Inputs and targets, samples as rows."""
         generator = np.random.default_rng(2)
-        X = generator.normal(0, 1, (samples, self.layers[0]))
+        X = generator.normal(0, 1, (samples, self.layers[0])).astype(self.dtype)
         if self.classifies:
-            return X, np.eye(self.layers[-1])[generator.integers(0, self.layers[-1], samples)]
-        return X, generator.uniform(0.1, 0.9, (samples, self.layers[-1]))
+            return X, np.eye(self.layers[-1], dtype=self.dtype)[generator.integers(0, self.layers[-1], samples)]
+        return X, generator.uniform(0.1, 0.9, (samples, self.layers[-1])).astype(self.dtype)
 
     def batches(self, samples: int) -> list[tuple[Array, Array]]:
         """The same data, cut into batches."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from contenders.cases import Array, Case
 
 #: Below this many multiplications in a step, calls cost more than what they compute.
 FEW = 50_000
+
+Product = tuple[Callable[[Array, Array], Array], Array, Array]
 
 
 class Calls:
@@ -37,22 +41,24 @@ class Calls:
 
 
 class Products:
-    """The matrix products of a step, with the shapes and the layouts that they have in `tuned.Softmax`."""
+    """The matrix products of a step: forward, back through all layers but the first, and the gradients with biases.
 
-    def __init__(self, layers: tuple[int, ...], batch: int) -> None:
+    A layer has samples as columns or as rows, and its W as it is or transposed: whichever is the fastest for it here.
+    """
+
+    def __init__(self, case: Case) -> None:
         generator = np.random.default_rng(0)
-        self.products: list[tuple[Callable[[Array, Array], Array], Array, Array]] = []
-        for layer, (before, units) in enumerate(pairwise(layers)):
-            A, Psi = generator.normal(size=(before + 1, batch)), generator.normal(size=(units, batch))
-            if layer:
-                W = generator.normal(size=(before + 1, units))
-                self.products.append((W.T.dot, A, np.empty((units, batch))))
-                self.products.append((W[:-1].dot, Psi, np.empty((before, batch))))
-                self.products.append((A.dot, Psi.T, np.empty_like(W)))
-            else:
-                W = generator.normal(size=(units, before + 1))
-                self.products.append((W.dot, A, np.empty((units, batch))))
-                self.products.append((Psi.dot, A.T, np.empty_like(W)))
+        self.products: list[Product] = []
+        for layer, (before, units) in enumerate(pairwise(case.layers)):
+            draw = partial(_drawn, generator, case.dtype)
+            forms = [_columns, _rows] if layer else [_rows_as_columns, _rows]
+            choices = [
+                form(draw, before, units, case.batch, turned)[layer == 0 :]
+                for form in forms
+                for turned in (False, True)
+            ]
+            least = [min(column) for column in zip(*([_time(c) for c in choices] for _ in range(9)), strict=True)]
+            self.products += choices[least.index(min(least))]
 
     def run(self, steps: int) -> int:
         for _ in range(steps):
@@ -67,4 +73,44 @@ class Products:
 def floor(case: Case, samples: int) -> Calls | Products:
     """The floor that is the higher one for a case."""
     few = case.batch * sum(a * b for a, b in pairwise(case.layers)) < FEW
-    return Calls(len(case.layers) - 1) if few and not case.classifies else Products(case.layers, case.batch)
+    return Calls(len(case.layers) - 1) if few and not case.classifies else Products(case)
+
+
+def _drawn(generator: np.random.Generator, dtype: str, *shape: int) -> Array:
+    return generator.normal(size=shape).astype(dtype)
+
+
+def _columns(draw: Callable[..., Array], before: int, units: int, batch: int, turned: bool) -> list[Product]:
+    """Back, forward, and the gradient; samples as columns."""
+    A, Psi, Z = draw(before + 1, batch), draw(units, batch), draw(units, batch)
+    return _with_columns(draw, A, Psi, Z, draw(before, batch), turned)
+
+
+def _rows_as_columns(draw: Callable[..., Array], before: int, units: int, batch: int, turned: bool) -> list[Product]:
+    """The same for inputs, which are given as rows."""
+    A, Psi, Z = draw(batch, before + 1).T, draw(units, batch), draw(units, batch)
+    return _with_columns(draw, A, Psi, Z, draw(before, batch), turned)
+
+
+def _with_columns(draw: Callable[..., Array], A: Array, Psi: Array, Z: Array, B: Array, turned: bool) -> list[Product]:
+    W = draw(len(A), len(Z)) if turned else draw(len(Z), len(A))
+    if turned:
+        return [(W[:-1].dot, Psi, B), (W.T.dot, A, Z), (A.dot, Psi.T, np.empty_like(W))]
+    return [(W[:, :-1].T.dot, Psi, B), (W.dot, A, Z), (Psi.dot, A.T, np.empty_like(W))]
+
+
+def _rows(draw: Callable[..., Array], before: int, units: int, batch: int, turned: bool) -> list[Product]:
+    """The same, samples as rows."""
+    A, Psi, Z, B = draw(batch, before + 1), draw(batch, units), draw(batch, units), draw(batch, before)
+    W = draw(before + 1, units) if turned else draw(units, before + 1)
+    if turned:
+        return [(Psi.dot, W[:-1].T, B), (A.dot, W, Z), (A.T.dot, Psi, np.empty_like(W))]
+    return [(Psi.dot, W[:, :-1], B), (A.dot, W.T, Z), (Psi.T.dot, A, np.empty_like(W))]
+
+
+def _time(products: list[Product]) -> float:
+    """How long some products take."""
+    begun = process_time()
+    for dot, right, out in products:
+        dot(right, out)
+    return process_time() - begun

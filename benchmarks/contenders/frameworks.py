@@ -1,4 +1,4 @@
-"""JAX, PyTorch and scikit-learn, as their manuals would have it, in float64 on the CPU."""
+"""JAX, PyTorch and scikit-learn, as their manuals would have it, on the CPU."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Torch:
         drawn = [torch.tensor(p) for p in case.parameters()]
         layers: list[nn.Module] = []
         for W, b in zip(drawn[::2], drawn[1::2], strict=True):
-            linear = nn.Linear(W.shape[1], W.shape[0], dtype=torch.float64)
+            linear = nn.Linear(W.shape[1], W.shape[0], dtype=drawn[0].dtype)
             linear.weight.data, linear.bias.data = W.clone(), b.clone()
             layers += [linear, nn.Tanh() if case.classifies else nn.Sigmoid()]
         self.model = nn.Sequential(*(layers[:-1] if case.classifies else layers))

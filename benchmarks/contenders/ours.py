@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 
@@ -31,7 +32,7 @@ class Fit:
     """`Trainer.fit`, whole epochs at a time: checks, shuffling, gathering of batches and history included."""
 
     def __init__(self, case: Case, samples: int) -> None:
-        self.trainer = module(case).Trainer(named(case))
+        self.trainer = module(replace(case, dtype="float64")).Trainer(named(case), dtype=case.dtype)
         self.X, self.Y = case.data(samples)
         self.case, self.batches = case, -(-samples // case.batch)
 
@@ -50,7 +51,7 @@ class Steps:
 
     def __init__(self, case: Case, samples: int) -> None:
         self.named = named(case)
-        made = module(case)
+        made = module(replace(case, dtype="float64"))
         self.state = made.NETWORK.initial_state(self.named)
         self.steps = made._Fast(made.FAST_STEPS, made.NETWORK, self.named, self.state, case.batch)
         self.steps.load(self.named, self.state)

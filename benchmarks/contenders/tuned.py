@@ -20,10 +20,10 @@ import numpy as np
 from contenders.cases import Array, Case, NotApplicable
 
 
-def _flat(shapes: list[tuple[int, ...]]) -> tuple[Array, list[Array]]:
+def _flat(shapes: list[tuple[int, ...]], dtype: str) -> tuple[Array, list[Array]]:
     """A flat array, and its consecutive pieces of these shapes."""
     ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
-    flat = np.empty(ends[-1])
+    flat: Array = np.empty(ends[-1], dtype)
     return flat, [piece.reshape(shape) for piece, shape in zip(np.split(flat, ends[:-1]), shapes, strict=True)]
 
 
@@ -45,16 +45,17 @@ class Sigmoids:
     """
 
     def __init__(self, case: Case, samples: int) -> None:
-        layers, m = case.layers, case.batch
+        layers, m, dtype = case.layers, case.batch, case.dtype
         shapes = [(before + 1, units) for before, units in pairwise(layers)]
-        self.flat, self.pieces = _flat(shapes)
+        self.flat, self.pieces = _flat(shapes, dtype)
         _load(self.pieces, case.parameters(), 1 / 4)
-        slopes, self.dW = _flat(shapes)
+        slopes, self.dW = _flat(shapes, dtype)
         rows = [*((units + 1, m) for units in layers[1:-1]), (layers[-1], m)]
-        self.kept = [_flat(rows) for _ in range(3)]
+        self.kept = [_flat(rows, dtype) for _ in range(3)]
         for kept in self.kept[0][1][:-1]:
             kept[-1] = 2
-        factor = np.array(case.rate / 8 / (4 * m * layers[-1]))
+        factor = np.array(case.rate / 8 / (4 * m * layers[-1]), dtype)
+        self.one, self.two = np.array(1, dtype), np.array(2, dtype)
         self.update = (self.flat, slopes, factor)
         self.batches = [_doubled(X, Y) for X, Y in case.batches(samples)]
         make = {2: self._one_hidden, 3: self._two_hidden}.get(len(layers) - 1)
@@ -83,7 +84,7 @@ class Sigmoids:
         e_flat = e.reshape(-1)
         from1, from2, squared, q1T, q2T, q3T = S1.dot, S2.dot, e_flat.dot, q1.T, q2.T, q3.T
         flat, slopes, factor = self.update
-        one, two = np.array(1.0), np.array(2.0)
+        one, two = self.one, self.two
         tanh, add, subtract, multiply = np.tanh, np.add, np.subtract, np.multiply
 
         def step(X: Array, x_dot: Any, Y: Array) -> Any:
@@ -124,7 +125,7 @@ class Sigmoids:
         e_flat = e.reshape(-1)
         squared, q1T, q2T = e_flat.dot, q1.T, q2.T
         flat, slopes, factor = self.update
-        one, two = np.array(1.0), np.array(2.0)
+        one, two = self.one, self.two
         tanh, add, subtract, multiply = np.tanh, np.add, np.subtract, np.multiply
 
         def step(X: Array, x_dot: Any, Y: Array) -> Any:
@@ -152,14 +153,12 @@ class Sigmoids:
 
 def _doubled(X: Array, Y: Array) -> tuple[Array, Any, Array]:
     """Twice the inputs with a row of twos, as columns, its product, and twice the targets."""
-    columns = np.ascontiguousarray(2 * np.hstack([X, np.ones((len(X), 1))]).T)
+    columns = np.ascontiguousarray(2 * np.hstack([X, np.ones((len(X), 1), X.dtype)]).T)
     return columns, columns.dot, np.ascontiguousarray(2 * Y.T)
 
 
 #: The square of the length of all of z below which no power of e overflows, and none is 0.
 SAFE = 1e5
-
-ONE = np.array(1.0)
 
 
 class Softmax:
@@ -174,19 +173,20 @@ class Softmax:
     def __init__(self, case: Case, samples: int, fused: bool = False) -> None:
         if not case.classifies:
             raise NotApplicable("for classifiers")
-        layers, m = case.layers, case.batch
+        layers, m, dtype = case.layers, case.batch, case.dtype
         shapes = [(before + 1, units) for before, units in pairwise(layers)]
         shapes[0] = shapes[0][::-1]
-        self.flat, self.pieces = _flat(shapes)
+        self.flat, self.pieces = _flat(shapes, dtype)
+        self.one = np.array(1, dtype)
         _load(self._downwards(), case.parameters(), 1)
-        self.slopes, self.dW = _flat(shapes)
+        self.slopes, self.dW = _flat(shapes, dtype)
         self.scale, self.m, self.fused = case.rate / m, m, fused
         self.batches = [_with_ones(X, self.scale * Y) for X, Y in case.batches(samples)]
-        self.A = [np.ones((units + 1, m)) for units in layers[1:-1]]
-        self.z = [np.empty((units, m)) for units in layers[1:]]
-        self.psi = [np.empty((units, m)) for units in layers[1:]]
-        self.room = [[np.empty((units, m)) for _ in range(3)] for units in layers[1:]]
-        self.sums = np.full((layers[-1], layers[-1]), 1 / self.scale)
+        self.A = [np.ones((units + 1, m), dtype) for units in layers[1:-1]]
+        self.z = [np.empty((units, m), dtype) for units in layers[1:]]
+        self.psi = [np.empty((units, m), dtype) for units in layers[1:]]
+        self.room = [[np.empty((units, m), dtype) for _ in range(3)] for units in layers[1:]]
+        self.sums = np.full((layers[-1], layers[-1]), 1 / self.scale, dtype)
         self.forward = [(W.T.dot, *out) for W, *out in zip(self.pieces[1:], self.A, self.z[1:], strict=True)]
         self.back = [self._layer(n) for n in range(len(self.pieces) - 1, 0, -1)]
 
@@ -215,7 +215,7 @@ class Softmax:
             w_dot(psi, b)
             gradient()
             square(a, squares)
-            subtract(ONE, squares, slope)
+            subtract(self.one, squares, slope)
             multiply(b, slope, below)
         if self.fused:
             _subtraction(X, below, self.pieces[0].T)()
@@ -244,18 +244,20 @@ class Softmax:
 
 def _with_ones(X: Array, Y: Array) -> tuple[Array, Array, Any]:
     """The inputs with a row of ones, and the targets, as columns; and the product of all targets with something."""
-    columns = np.ascontiguousarray(np.hstack([X, np.ones((len(X), 1))]).T)
+    columns = np.ascontiguousarray(np.hstack([X, np.ones((len(X), 1), X.dtype)]).T)
     targets = np.ascontiguousarray(Y.T)
     return columns, targets, targets.reshape(-1).dot
 
 
 def _subtraction(left: Array, right: Array, W: Array) -> Callable[[], Any]:
     """W -= left right^T in one call of BLAS; W is the transposed view of an array, for it counts columns first."""
-    from scipy.linalg.blas import dgemm, dger
+    from scipy.linalg.blas import get_blas_funcs
+
+    gemm, ger = get_blas_funcs(("gemm", "ger"), (W,))
 
     if left.shape[1] == 1:
-        return partial(dger, -1.0, left.reshape(-1), right.reshape(-1), 1, 1, W, 1, 1, 1)
-    return partial(dgemm, -1.0, left.T, right.T, 1.0, W, 1, 0, 1)
+        return partial(ger, -1.0, left.reshape(-1), right.reshape(-1), 1, 1, W, 1, 1, 1)
+    return partial(gemm, -1.0, left.T, right.T, 1.0, W, 1, 0, 1)
 
 
 def tuned(case: Case, samples: int) -> Sigmoids | Softmax:
