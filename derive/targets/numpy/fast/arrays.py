@@ -122,7 +122,7 @@ class _Printer(FormPrinter):
             self._passed(parameter.name, self.stored[parameter.name], f"parameters[{quoted(parameter.name)}]")
 
     def _turn(self, name: str) -> str:
-        return ".T" if self.made.stored[name].count is not None else ""
+        return ".T" if self.made.stored[name].turned else ""
 
     def _side_by_side(self, whole: str, parts: list[str]) -> None:
         self.code.side_by_side(whole, parts, (self.sides(mx.Array(block)) for block in self.made.blocks))
@@ -132,7 +132,7 @@ class _Printer(FormPrinter):
         stored = self.made.stored[tensor]
         if stored.count is None:
             return block
-        return self.code.make(name, f"{block}{self.slice(stored.first, stored.count, 0)}")
+        return self.code.make(name, f"{block}{self.slice(stored.first, stored.count, 0 if stored.turned else 1)}")
 
     def _passed(self, parameter: str, inside: str, outside: str) -> None:
         """How a parameter, or a state of one, comes in and goes out."""

@@ -48,21 +48,23 @@ class Line:
 
 @record
 class Stored:
-    """Where a tensor is kept: in ``whole``, or turned in the rows of it from ``first`` on."""
+    """Where a tensor is kept: in ``whole``, or in ``count`` columns of it from ``first`` on; if ``turned``, in rows."""
 
     whole: Tensor
     first: Any = 0
     count: Expr | None = None
+    turned: bool = False
 
     @property
     def part(self) -> mx.Node:
         """What is kept."""
-        return mx.Array(self.whole) if self.count is None else mx.Part(mx.Array(self.whole), 0, self.first, self.count)
+        whole, axis = mx.Array(self.whole), 0 if self.turned else 1
+        return whole if self.count is None else mx.Part(whole, axis, self.first, self.count)
 
     @property
     def node(self) -> mx.Node:
         """The tensor in terms of what is kept."""
-        return self.part if self.count is None else mx.Transpose(self.part)
+        return mx.Transpose(self.part) if self.turned else self.part
 
 
 @record
@@ -149,7 +151,7 @@ def grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, list[Value]]:
     return found
 
 
-# Biases: a bias is one more row of its weight, turned, and a one below the activations its input.
+# Biases: a bias is one more column of its weight, and a one below the activations its input.
 
 
 def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
@@ -168,19 +170,25 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
             gradients.append(slope.target)
             stored |= {parameter.name: Stored(parameter), slope.target.name: Stored(slope.target)}
             continue
-        columns, other = parameter.axes[1].extent, slopes[join.bias]
+        columns, other, turned = parameter.axes[1].extent, slopes[join.bias], _is_read_turned(parameter, lines)
+        axes = (parameter.axes[0], Axis(columns + 1))
         name = _new_name(f"{parameter.name}_{join.bias.name}", program, blocks)
-        whole = Tensor(name, "weight", (Axis(columns + 1), parameter.axes[0]))
+        whole = Tensor(name, "weight", axes[::-1] if turned else axes)
         d_whole = Tensor(_new_name(f"dE_d{name}", program, gradients), "gradient", whole.axes, about=whole)
         blocks.append(whole)
         gradients.append(d_whole)
         below = mx.Array(ones.setdefault(join.source.name, _with_one(join.source, program)).whole)
         for first, last, place in ((parameter, join.bias, whole), (slope.target, other.target, d_whole)):
-            stored |= {first.name: Stored(place, 0, columns), last.name: Stored(place, columns, Integer(1))}
-        product = _scaled(join.scale, mx.Product(below, transposed(join.factor)))
-        rest = transposed(_placed(mx.Plus((mx.Array(slope.target), *join.more)), stored))
+            stored[first.name] = Stored(place, 0, columns, turned)
+            stored[last.name] = Stored(place, columns, Integer(1), turned)
+        forms = (
+            mx.Array(whole),
+            _scaled(join.scale, mx.Product(join.factor, mx.Transpose(below))),
+            _placed(mx.Plus((mx.Array(slope.target), *join.more)), stored),
+        )
+        left, product, rest = (transposed(form) if turned else form for form in forms)
         changed |= {
-            join.line.target.name: replace(join.line, form=mx.Product(mx.Transpose(mx.Array(whole)), below)),
+            join.line.target.name: replace(join.line, form=mx.Product(left, below)),
             slope.target.name: Line(d_whole, product, (*slope.numbers, *other.numbers), "gradient"),
             other.target.name: Line(slope.target, rest, slope.numbers, "gradient") if join.more else None,
         }
@@ -188,6 +196,16 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
     kept = [replace(line, form=_placed(line.form, stored)) for line in made if line is not None]
     updates = tuple(line for line in lines if line.stage == "update")
     return Straight(tuple(kept), tuple(blocks), tuple(gradients), stored, ones, updates)
+
+
+def _is_read_turned(weight: Tensor, lines: tuple[Line, ...]) -> bool:
+    """Whether products read the transpose of a weight as often as the weight.
+
+    An operand that is transposed takes longer. Where there is no difference, the bias is better
+    a row than a column: then the rest of the block is in one piece.
+    """
+    left = [n.left for line in lines for n in mx.walk(line.form) if isinstance(n, mx.Product)]
+    return left.count(mx.Transpose(mx.Array(weight))) >= left.count(mx.Array(weight))
 
 
 @record
@@ -297,6 +315,8 @@ def transposed(node: mx.Node) -> mx.Node:
         return mx.rebuilt(node, tuple(transposed(c) for c in mx.children(node)))
     if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
         return mx.Broadcast(node.of, node.full[::-1])
+    if isinstance(node, mx.Product):
+        return mx.Product(transposed(node.right), transposed(node.left))
     return mx.Transpose(node)
 
 

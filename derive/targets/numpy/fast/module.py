@@ -108,11 +108,15 @@ def _straight_line(
 def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: bool) -> list[str]:
     """What was chosen, and why, in the words of the docstring."""
     found = []
-    pairs = [(n, s) for n, s in made.stored.items() if s.count is not None and not n.startswith("dE")]
-    if pairs:
+    joined = {s.turned for block in made.blocks for s in made.stored.values() if s.whole == block and s.count}
+    if joined:
         found.append(
-            "A weight and its bias share one array, transposed, the bias as the last row, and the activations have a "
-            "row of ones: one product gives W a + b, and one product both gradients."
+            "A weight and its bias share one array, and the activations have a row of ones: one product gives W a + b, "
+            "and one product both gradients."
+        )
+    if True in joined:
+        found.append(
+            "Where the way back reads the transpose of a weight, what is stored is that, with the bias as the last row."
         )
     if made.folded:
         found.append("The learning rate multiplies the first shared factors, so that every gradient contains it.")

@@ -145,8 +145,8 @@ class _Printer:
     def _block(self, block: Tensor) -> None:
         """The names of the entries of a learned block: those of the parameters that it holds."""
         held = [p for p in self.program.parameters if self.made.stored[p.name].whole == block]
-        parts = [self._symbols(p) if p == block else self._symbols(p).T for p in held]
-        self.values[block.name] = np.vstack(parts)
+        entries = np.hstack([self._symbols(p) for p in held])
+        self.values[block.name] = entries.T if self.made.stored[held[0].name].turned else entries
 
     # Statements.
 
