@@ -29,7 +29,7 @@ PYTHON = BUILTINS.union(keyword.kwlist)
 SHARED = frozenset(
     "np math m self parameters state values slopes before seed dtype learning_rate generator uniform normal orthogonal "
     "samples slots done result Array Parameters Seed Any side_by_side Line erf erfc log1p log1p_ratio package check "
-    "contracted first_largest product_of_others scattered spread strided".split()
+    "one_at_a_time contracted first_largest product_of_others scattered spread strided".split()
 ).union(name_along(title, axis) for title in RULES for axis in (0, 1, -1))
 #: Names defined or imported at the top of generated files, if they begin with a letter, except the runtime's.
 MODULE = frozenset(
@@ -49,7 +49,7 @@ FAST_ARRAYS = frozenset(
     "np math self parameters state samples dtype m slots learned slopes errors load store set_rate take measure parts "
     "learning_rate count done limit batches X Y X_all Y_all X_views Y_views add copyto absolute cos divide exp expm1 "
     "floor log log1p multiply negative power sign sqrt square subtract tanh fmax fmin greater greater_equal less "
-    "less_equal where n rows side_by_side Line".split()
+    "less_equal where n rows side_by_side one_at_a_time Line".split()
 )
 FAST_NUMBERS = frozenset("math learned rows learning_rate errors append batches exp log log1p tanh".split())
 

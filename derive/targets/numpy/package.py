@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _RUNTIME = {
     **dict.fromkeys(("Array", "Parameters", "Seed"), "values"),
     "Network": "network",
-    **dict.fromkeys(("Line", "Steps", "side_by_side"), "steps"),
+    **dict.fromkeys(("Line", "Steps", "one_at_a_time", "side_by_side"), "steps"),
     "TrainerBase": "trainer",
     **dict.fromkeys(("compare_gradients", "gradient_report"), "check"),
     "compare_steps": "check_steps",

@@ -24,6 +24,7 @@ from derive.targets.numpy.fast.code import ALL, Code, numbers_of
 from derive.targets.numpy.fast.forms import FormPrinter, can_wait
 from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import Line, Straight, transposed
+from derive.targets.numpy.fast.order import Change, one_by_one
 
 #: From how many numbers on the first block is put off, for batches of one sample.
 SLOW = 8_192
@@ -74,12 +75,14 @@ class _Printer(FormPrinter):
 
     def run(self) -> Code:
         """Print everything."""
+        self.rules: dict[Tensor, list[Line]] = {}
         made, code = self.made, self.code
         error = made.stage("error")[-1]
         fixed = [t.symbol for t in self.program.scalars if t != LEARNING_RATE]
         late = [line.target.symbol for line in made.stage("forward", "error") if not line.target.axes]
         code.waits = can_wait(error.form, fixed, late)
-        self._blocks()
+        order = None if self.put_off else one_by_one(made, [s for s in made.updates if self.owner(s.target) is None])
+        self._blocks(at_once=order is None)
         self._data()
         computed = [line.target for line in made.stage("forward", "shared", "error")]
         for tensor in computed:
@@ -89,15 +92,18 @@ class _Printer(FormPrinter):
         self._activations(computed)
         if self.put_off and (factor := _factor(made)) is not None:
             self.keep(factor.tensor)
-        for line in made.lines:
-            if self.put_off and made.blocks[0].name in line.reads:
+        for line in order or made.lines:
+            if isinstance(line, Change):
+                self._change(line)
+            elif self.put_off and made.blocks[0].name in line.reads:
                 self._put_off(line)
             elif not (code.waits and line is error) and not (self.put_off and line.target == made.gradients[0]):
                 if line.target.role == Role.POWERS:
                     self._guard(line)
                 for one in grouped.get(line.target.name, [line]):
                     self.write(one.target, one.form, numbers_of(one))
-        self._update()
+        if order is None:
+            self._update()
         self.all_batches = True
         if code.waits:
             code.after.append(f"errors: Array = {self.value(error.form, code.after, '')}{numbers_of(error)}")
@@ -108,13 +114,14 @@ class _Printer(FormPrinter):
 
     # Where everything lies.
 
-    def _blocks(self) -> None:
-        """The learned blocks, side by side in one array, and their gradients in another."""
+    def _blocks(self, at_once: bool) -> None:
+        """The learned blocks, side by side in one array; their gradients in another, or in turn in the same memory."""
         for whole, blocks in (("learned", self.made.blocks), ("slopes", self.made.gradients)):
             for block in blocks:
                 held = [self.names[n] for n, s in self.made.stored.items() if s.whole == block]
                 self.places[block.name] = self.scope.fresh("_".join(held))
-            self._side_by_side(whole, [self.places[b.name] for b in blocks])
+            shared = "" if at_once or blocks is self.made.blocks else "one_at_a_time"
+            self._side_by_side(whole, [self.places[b.name] for b in blocks], shared)
         for name, stored in self.made.stored.items():
             self.stored[name] = self._held(self.places[stored.whole.name], name, self.names[name])
             self.places[name] = self.stored[name] + self._turn(name)
@@ -124,8 +131,9 @@ class _Printer(FormPrinter):
     def _turn(self, name: str) -> str:
         return ".T" if self.made.stored[name].turned else ""
 
-    def _side_by_side(self, whole: str, parts: list[str]) -> None:
-        self.code.side_by_side(whole, parts, (self.sides(mx.Array(block)) for block in self.made.blocks))
+    def _side_by_side(self, whole: str, parts: list[str], shared: str = "") -> None:
+        shapes = (self.sides(mx.Array(block)) for block in self.made.blocks)
+        self.code.side_by_side(whole, parts, shapes, *([shared] if shared else []))
 
     def _held(self, block: str, tensor: str, name: str) -> str:
         """The part of an array, laid out as a block, that belongs to a tensor."""
@@ -260,8 +268,8 @@ class _Printer(FormPrinter):
 
     # The step.
 
-    def _update(self) -> None:
-        """The step of all parameters at once, where they have one rule; what belongs to none before it."""
+    def _begin_update(self) -> None:
+        """Compute what belongs to no parameter; find the rule of each, in terms of what stands for any."""
         rules: dict[Tensor, list[Line]] = {p: [] for p in self.program.parameters}
         for line in self.made.updates:
             owner = self.owner(line.target)
@@ -276,12 +284,33 @@ class _Printer(FormPrinter):
         for state in self.program.states:
             if (owner := self.owner(state)) is not None:
                 self._keep_state(_each(state, owner).name, state, owner)
+        self.rules = rules
+
+    def _update(self) -> None:
+        """The step of all parameters."""
+        self._begin_update()
+        start = ""
+        if self.put_off:
+            rows, columns = mx.Array(self.made.blocks[0]).shape
+            start = f"[{self.text(rows * columns)}:]"
+        self._change_all(list(self.program.parameters), {_EACH.name: f"learned{start}", _SLOPE.name: f"slopes{start}"})
+
+    def _change(self, change: Change) -> None:
+        """The step of the parameters of one block."""
+        if not self.rules:
+            self._begin_update()
+        block = change.block.name
+        held = [p for p in self.program.parameters if self.made.stored[p.name].whole == change.block]
+        states = {_each(s, o).name for s in self.program.states if (o := self.owner(s)) is not None}
+        places = {each: self.places[f"{each} {block}"] for each in states}
+        slope = self.places[change.gradient.name]
+        self._change_all(held, {_EACH.name: self.places[block], _SLOPE.name: slope, **places})
+
+    def _change_all(self, parameters: list[Tensor], places: Mapping[str, str]) -> None:
+        """The step of some parameters: at once, in these places, if they have one rule."""
+        rules = {p: self.rules[p] for p in parameters}
         if len({tuple((line.target, line.form) for line in rule) for rule in rules.values()}) == 1:
-            start = ""
-            if self.put_off:
-                rows, columns = mx.Array(self.made.blocks[0]).shape
-                start = f"[{self.text(rows * columns)}:]"
-            self.places |= {_EACH.name: f"learned{start}", _SLOPE.name: f"slopes{start}"}
+            self.places |= places
             for same in zip(*rules.values(), strict=True):
                 self.write(same[0].target, same[0].form, numbers_of(*same))
             return

@@ -53,9 +53,11 @@ class Code:
         self.setup.append(((name,), f"{name} = {value}"))
         return name
 
-    def side_by_side(self, whole: str, parts: Iterable[str], shapes: Iterable[str]) -> None:
-        """Make an array of ones and its parts in these shapes, one after the other."""
-        self.setup.append(((whole, *parts), f"side_by_side(dtype, {', '.join(shapes)})"))
+    def side_by_side(
+        self, whole: str, parts: Iterable[str], shapes: Iterable[str], maker: str = "side_by_side"
+    ) -> None:
+        """Make an array of ones and its parts in these shapes, one after the other unless ``maker`` says otherwise."""
+        self.setup.append(((whole, *parts), f"{maker}(dtype, {', '.join(shapes)})"))
 
     @property
     def batches(self) -> list[str]:

@@ -342,3 +342,13 @@ def side_by_side(
     whole: Array = np.ones(sum(sizes), dtype)
     parts = zip(ends, sizes, shapes, strict=True)
     return whole, [whole[end - size : end].reshape(shape) for end, size, shape in parts]
+
+
+def one_at_a_time(
+    dtype: np.dtype[Any], *shapes: tuple[int, int]
+) -> tuple[Array, list[Array]]:
+    """An array, and parts of it in these shapes: all at its beginning, used in turn."""
+    sizes = [math.prod(shape) for shape in shapes]
+    whole: Array = np.empty(max(sizes), dtype)
+    parts = zip(sizes, shapes, strict=True)
+    return whole, [whole[:size].reshape(shape) for size, shape in parts]
