@@ -77,7 +77,9 @@ def forwarded(module: Any, parameters: Any, x: Array) -> dict[str, Array]:
 def runner(module: Any, parameters: Any, state: Any, samples: int) -> Any:
     """Return the object that takes the steps of ``fit``: the second rendering, if there is one."""
     if module.Trainer.steps is None:
-        return module._Plain(module.NETWORK, parameters, state, samples)
+        plain = module._Plain(module.NETWORK, parameters, state, samples)
+        plain.load(parameters, state)
+        return plain
     return module._Fast(module.FAST_STEPS, module.NETWORK, parameters, state, samples)
 
 

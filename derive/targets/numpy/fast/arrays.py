@@ -150,24 +150,27 @@ class _Printer(FormPrinter):
 
     def _data(self) -> None:
         """The inputs, turned as they come, with their ones if they have any; and all that is compared."""
-        (x, *compared), setup = self.program.inputs, self.code
+        (x, *compared), setup, in_rows = self.program.inputs, self.code, self.made.rows
         ones = self.made.ones.get(x.name)
-        whole = x if ones is None else ones.whole
-        rows, columns = map(self.text, mx.Array(whole).shape)
-        setup.make(f"X{ALL}", f"np.ones((slots, {columns}, {rows}), dtype)")
-        setup.batch |= {"X": f"[rows.T for rows in X{ALL}]", "X_T": f"list(X{ALL})"}
-        self.places[whole.name] = "X"
+        inputs, samples = (self.text(axis.extent) for axis in x.axes)
+        columns = inputs if ones is None else self.text(x.axes[0].extent + 1)
+        setup.make(f"X{ALL}", f"np.ones((slots, {samples}, {columns}), dtype)")
+        rows, turned = f"list(X{ALL})", f"[rows.T for rows in X{ALL}]"
+        setup.batch |= {"X": rows, "X_T": turned} if in_rows else {"X": turned, "X_T": rows}
+        self.places[x.name if ones is None else ones.whole.name] = "X"
         if ones is not None:
             setup.input_ones = ones.ones
-            self.places[x.name] = f"X[{':-1' if ones.ones else '1:'}]"
+            self.places[x.name] = f"X[{':, ' * self.units}{':-1' if ones.ones else '1:'}]"
         sides = [mx.Array(tensor).shape for tensor in compared]
-        outputs, samples = self.text(Add(*(rows for rows, _ in sides))), self.text(sides[0][1])
-        setup.make(f"Y{ALL}", f"np.zeros((slots, {outputs}, {samples}), dtype)")
+        outputs = self.text(Add(*(rows for rows, _ in sides)))
+        shape = f"{samples}, {outputs}" if in_rows else f"{outputs}, {samples}"
+        setup.make(f"Y{ALL}", f"np.zeros((slots, {shape}), dtype)")
+        setup.targets = f"Y{ALL}{'' if in_rows else '.transpose(0, 2, 1)'}"
         first: Expr = Integer(0)
         for tensor, (count, _) in zip(compared, sides, strict=True):
             name = "Y" if len(compared) == 1 else self.scope.fresh("targets") if first == 0 else self.name(tensor)
             if len(compared) > 1:
-                setup.make(f"{name}{ALL}", f"Y{ALL}{self.slice(first, count, 1)}")
+                setup.make(f"{name}{ALL}", f"Y{ALL}{self.slice(first, count, 1 + self.units)}")
             setup.batch[name] = f"list({name}{ALL})"
             self.places[tensor.name] = name
             self.kept.add(tensor.name)
@@ -200,7 +203,12 @@ class _Printer(FormPrinter):
                 self.places |= {whole.name: wholes[-1], line.target.name: names[-1]}
                 found[line.target.name] = []
                 if ones is not None:
-                    views.append((line.target, f"{names[-1]}{self.slice(ones.first, source.axes[0].extent, 0)}"))
+                    views.append(
+                        (
+                            line.target,
+                            f"{names[-1]}{self.slice(ones.first, source.axes[self.units].extent, self.units)}",
+                        )
+                    )
             self.code.side_by_side(sources, wholes, shapes)
             self.code.side_by_side(slopes, names, shapes)
             self.places |= {tensor.name: self.code.make(self.name(tensor), view) for tensor, view in views}
@@ -220,8 +228,8 @@ class _Printer(FormPrinter):
             if ones.whole.name not in self.places:
                 name = self.places[ones.whole.name] = self.scope.fresh(f"{self.name(tensor)}_1")
                 self.code.make(name, f"np.ones({self.sides(mx.Array(ones.whole))}, dtype)")
-            rows = self.slice(ones.first, tensor.axes[0].extent, 0)
-            self.places[tensor.name] = self.code.make(self.name(tensor), f"{self.places[ones.whole.name]}{rows}")
+            part = self.slice(ones.first, tensor.axes[self.units].extent, self.units)
+            self.places[tensor.name] = self.code.make(self.name(tensor), f"{self.places[ones.whole.name]}{part}")
 
     # Lines of a kind of their own.
 

@@ -26,7 +26,8 @@ class Code:
     ``setup`` makes the arrays, each line with the names that it binds; ``loop`` is a step, with
     ``before`` it and ``behind`` it what is done once for many; ``after`` returns the errors of
     all batches; ``batch`` are the names that change from batch to batch, with the lists that
-    they are taken from; ``rates`` sets what depends on the learning rate.
+    they are taken from; ``rates`` sets what depends on the learning rate; ``targets`` are those
+    of all batches, samples as rows.
     """
 
     setup: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
@@ -39,6 +40,7 @@ class Code:
     behind: list[str] = field(default_factory=list)
     batch: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    targets: str = ""
     input_ones: int | None = None
     guarded: bool = False
     waits: bool = False

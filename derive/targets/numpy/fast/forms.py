@@ -37,6 +37,8 @@ class FormPrinter:
     ) -> None:
         self.made = made
         self.put_off = put_off
+        #: The axis of the units, in what has samples.
+        self.units = 1 if made.rows else 0
         self.program = program
         self.functions = functions
         #: The names in code of the numbers with a fixed value, which the module defines, and of the learning rate.
@@ -377,9 +379,9 @@ def _is_entrywise(node: mx.Node, fixed: Collection[Expr]) -> bool:
     """Whether a node of a formula has an entry for each unit and each sample of a batch, and reads no input."""
     if isinstance(node, mx.Array):
         samples = [axis.sample for axis in node.tensor.axes]
-        return samples in ([False, True], [True]) and node.tensor.role != Role.INPUT
+        return samples in ([False, True], [True, False], [True]) and node.tensor.role != Role.INPUT
     if isinstance(node, mx.Part):
-        return node.axis == 0 and isinstance(node.of, mx.Array)
+        return isinstance(node.of, mx.Array) and not node.of.tensor.axes[node.axis].sample
     plain = isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power | mx.Number | mx.Broadcast)
     return plain and numbers_in(node) <= {*fixed}
 

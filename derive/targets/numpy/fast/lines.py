@@ -82,7 +82,8 @@ class Straight:
 
     ``blocks`` are the tensors that are learned and ``gradients`` theirs, in the same order;
     ``stored`` says where each parameter and each gradient is; ``ones`` which activations
-    have a row of ones beside them; ``update`` is what happens to every entry of a block.
+    have a row of ones beside them; ``updates`` are the statements of the step; with ``rows``,
+    samples are rows of what is stored, and not columns.
     """
 
     lines: tuple[Line, ...]
@@ -92,6 +93,7 @@ class Straight:
     ones: Mapping[str, Ones]
     updates: tuple[Line, ...]
     folded: bool = False
+    rows: bool = False
 
     def stage(self, *names: str) -> tuple[Line, ...]:
         """The lines of the given stages."""
@@ -313,8 +315,12 @@ def transposed(node: mx.Node) -> mx.Node:
         return node.of
     if isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power):
         return mx.rebuilt(node, tuple(transposed(c) for c in mx.children(node)))
-    if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
-        return mx.Broadcast(node.of, node.full[::-1])
+    if isinstance(node, mx.Broadcast):
+        return mx.Broadcast(node.of if isinstance(node.of, mx.Number) else transposed(node.of), node.full[::-1])
+    if isinstance(node, mx.SumOver):
+        return mx.SumOver(transposed(node.of), None if node.axis is None else 1 - node.axis % 2)
+    if isinstance(node, mx.Part) and isinstance(node.of, mx.Transpose):
+        return mx.Part(node.of.of, 1 - node.axis, node.first, node.count)
     if isinstance(node, mx.Product):
         return mx.Product(transposed(node.right), transposed(node.left))
     return mx.Transpose(node)

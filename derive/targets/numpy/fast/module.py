@@ -17,6 +17,7 @@ from derive.targets.numpy.fast.arrays import arrays, can_put_off
 from derive.targets.numpy.fast.code import VIEWS, Code, read_in
 from derive.targets.numpy.fast.formulas import NotStraight
 from derive.targets.numpy.fast.lines import LIMIT, LIMIT_FLOAT32, Straight, line_of, straight
+from derive.targets.numpy.fast.rows import with_rows
 from derive.targets.numpy.fast.scalars import CALL, Scalars, scalars
 
 Lines = tuple[str, ...]
@@ -44,8 +45,9 @@ def steps_context(
         lines = tuple(map(line_of, statements))
         require(lines, program)
         made = straight(program, lines)
-        ways = [False, True] if can_put_off(made, program) else [False]
-        code, *more = (_straight_line(*arrays(made, program, codes, functions, way), sizes) for way in ways)
+        laid_out = with_rows(made, program)
+        ways = [(laid_out, False), *([(made, True)] if can_put_off(made, program) else [])]
+        code, *more = (_straight_line(*arrays(way, program, codes, functions, put_off), sizes) for way, put_off in ways)
         later = next(iter(more), None)
     except NotStraight as reason:
         return {"declined": str(reason)}
@@ -58,7 +60,7 @@ def steps_context(
         "put_off": later,
         "scalars": one,
         **({} if one is None else _of_one(one, program)),
-        "notes": tuple(_notes(made, code, one, later is not None)),
+        "notes": tuple(_notes(laid_out, code, one, later is not None)),
         "limit": LIMIT,
         "limit_float32": LIMIT_FLOAT32,
         "careful": code["guarded"] or one is not None,
@@ -101,6 +103,7 @@ def _straight_line(
         "input_ones": code.input_ones,
         "calls": code.calls,
         "waits": code.waits,
+        "targets": code.targets,
         "at_once": "learned" in read_in(code.loop),
     }
 
@@ -135,6 +138,8 @@ def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: 
             "For batches of one sample, the first layer is changed once for many of them: its sums follow from the "
             "products of the inputs with each other."
         )
+    if made.rows:
+        found.append("Samples are rows here, since the layers are wide: BLAS is faster where the longer side is last.")
     lines = []
     for note in found:
         lines += textwrap.wrap(note, 82, initial_indent="* ", subsequent_indent="  ")

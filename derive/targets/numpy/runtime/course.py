@@ -17,8 +17,8 @@ from derive.targets.numpy.runtime.rows import _contiguous
 from derive.targets.numpy.runtime.steps import _Plain
 from derive.targets.numpy.runtime.values import (
     Array,
-    _all_finite,
-    _copy_into,
+    _copied,
+    _like,
     _shapes_and_types,
 )
 
@@ -29,8 +29,9 @@ class _Course:
     What is settled was taken in whole steps, of which every error is finite.
     """
 
-    #: After how many seconds the trainer is brought up to date, epochs or not.
-    pause = 0.25
+    #: After how many seconds the trainer is brought up to date, epochs or not, and at
+    #: least after how many times as long as that takes.
+    pause, rest = 0.25, 50
 
     def __init__(
         self,
@@ -79,10 +80,8 @@ class _Course:
 
     def _start_afresh(self) -> None:
         """Go on from the trainer's parameters and state as they are now."""
-        parts = (self.trainer.parameters, self.trainer.state)
-        self.spare = [
-            {name: value.copy() for name, value in part.items()} for part in parts
-        ]
+        #: What is handed from one to another of those that take the steps.
+        self.spare = [_like(self.trainer.parameters), _like(self.trainer.state)]
         self.running = None
         self.due = time.perf_counter() + self.pause
 
@@ -129,12 +128,10 @@ class _Course:
         """Bring the trainer up to date with the steps that were taken."""
         if self.running is None or not self.pending:
             return
-        self.running.store(*self.spare)
-        if not all(map(_all_finite, self.spare)):
+        begun, trainer = time.perf_counter(), self.trainer
+        if not self.running.is_finite():
             self._retreat()
-        trainer = self.trainer
-        _copy_into(trainer.parameters, self.spare[0])
-        _copy_into(trainer.state, self.spare[1])
+        self.running.store(trainer.parameters, trainer.state)
         errors = np.concatenate([errors for _, _, errors in self.pending]).tolist()
         self.begun.extend(errors)
         count = len(self.begun) // len(self.shares)
@@ -154,7 +151,8 @@ class _Course:
         trainer._note(errors, means.tolist() if self.notes_epochs else [])
         del self.begun[:done]
         self.pending.clear()
-        self.due = time.perf_counter() + self.pause
+        now = time.perf_counter()
+        self.due = now + max(self.pause, self.rest * (now - begun))
         self.bar.show()
 
     def _retreat(self) -> NoReturn:
@@ -221,6 +219,7 @@ class _Course:
         Returns what it says, and whether it has changed a parameter.
         """
         shapes = _shapes_and_types(self.trainer.parameters)
+        before = _copied(self.trainer.parameters)
         self.interrupts.release()
         told = callback(self.trainer)
         network = self.trainer.network
@@ -231,11 +230,9 @@ class _Course:
                 "the callback has changed the shape or the type of a parameter"
             )
         self.interrupts.hold()
-        before = self.spare[0]
         self._start_afresh()
-        same = (
-            np.array_equal(value, self.spare[0][name]) for name, value in before.items()
-        )
+        now = self.trainer.parameters
+        same = (np.array_equal(value, now[name]) for name, value in before.items())
         return told, not all(same)
 
 

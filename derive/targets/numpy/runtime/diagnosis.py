@@ -12,8 +12,9 @@ from derive.targets.numpy.runtime.values import Array, _copied
 
 #: A unit is saturated if its output varies by less than this share of its argument.
 _SATURATED = 0.01
-#: How many samples are looked at after a `fit`.
-_SAMPLES = 200
+#: How many samples are looked at after a `fit`: fewer, down to the second number, where
+#: they and the parameters would have more products than the third.
+_SAMPLES, _FEW_SAMPLES, _PRODUCTS = 200, 32, 10_000_000
 
 
 class _Layer(NamedTuple):
@@ -106,7 +107,9 @@ def _concerns(
         yield "rose", f"the error rose from {first:.3g} to {last:.3g}: {scale}"
         return
     network = trainer.network
-    count = min(_SAMPLES, network.data.samples(rows))
+    learned = sum(value.size for value in trainer.parameters.values())
+    count = max(_FEW_SAMPLES, min(_SAMPLES, _PRODUCTS // max(1, learned)))
+    count = min(count, network.data.samples(rows))
     data = network.data.turned(network.data.chosen(rows, slice(0, count)))
     values = network.values(trainer.parameters, data)
     error = float(network.error(trainer.parameters, *data, values))

@@ -23,15 +23,18 @@ from derive.targets.numpy.runtime.values import (
     Array,
     Parameters,
     _all_finite,
-    _copied,
     _copy_into,
     _dtype,
     _is_finite,
+    _like,
 )
 
 
 class Line(NamedTuple):
-    """What a straight line of code is used through: functions, and arrays of data."""
+    """What a straight line of code is used through: functions, and arrays of data.
+
+    X and Y, (batches, samples, columns), hold a batch in each entry, samples as rows.
+    """
 
     load: Callable[[Parameters, Parameters], None]
     store: Callable[[Parameters, Parameters], None]
@@ -117,11 +120,11 @@ class _Plain:
     def __init__(
         self, network: Network, parameters: Parameters, state: Parameters, samples: int
     ) -> None:
-        """Make room for the parameters and the state; the batches are of `samples`."""
+        """Make room for the parameters and the state, which `load` fills."""
         self.network, self.samples = network, samples
         #: How many steps are taken between two looks at the clock: about 0.02 seconds.
         self.chunk = 1
-        self._own = _copied(parameters), _copied(state)
+        self._own = _like(parameters), _like(state)
 
     def load(self, parameters: Parameters, state: Parameters) -> None:
         """Go on from these numbers."""
@@ -213,12 +216,9 @@ class _Fast(_Plain):
         #: The inputs of the first batch, whose ones stay as they are made.
         self._features = self._inputs[:samples, _without_ones(steps.ones)]
         self._inputs[...] = 1
-        outputs = line.Y.shape[1]
-        self._by_row = (
-            np.empty((len(self._inputs), outputs), line.Y.dtype)
-            if outputs > 1
-            else line.Y.reshape(-1, 1)
-        )
+        #: All targets, samples as rows; whether the steps read them as they are here.
+        flat = np.ascontiguousarray(line.Y).reshape(-1, line.Y.shape[2])
+        self._targets, self._direct = flat, np.may_share_memory(flat, line.Y)
         #: How many steps take about a fiftieth of a second.
         products = samples * sum(value.size for value in parameters.values())
         self.chunk = max(1, int(2e7 / (steps.calls * 400 + products)))
@@ -246,7 +246,7 @@ class _Fast(_Plain):
         with np.errstate(all="ignore"):
             self._line.set_rate(learning_rate)
             self._features[...] = X
-            self._line.Y[0] = Y.T
+            self._line.Y[0] = Y
             if self._line.take(1):
                 return float(self._line.measure()[0])
             X, Y = self.arranged(data)
@@ -307,10 +307,10 @@ class _Fast(_Plain):
         """Copy the samples of some batches to where the steps read them."""
         rows = chosen.ravel()
         X.take(rows, 0, self._inputs[: len(rows)], "clip")
-        Y.take(rows, 0, self._by_row[: len(rows)], "clip")
-        if self._by_row.shape[1] > 1:
-            by_batch = self._by_row[: len(rows)].reshape(*chosen.shape, -1)
-            self._line.Y[: len(chosen)] = by_batch.transpose(0, 2, 1)
+        targets = self._targets[: len(rows)]
+        Y.take(rows, 0, targets, "clip")
+        if not self._direct:
+            self._line.Y[: len(chosen)] = targets.reshape(*chosen.shape, -1)
 
     def _carefully(self, X: Array, Y: Array, learning_rate: float) -> float:
         """A step by `update`, with numbers so large that powers could overflow."""

@@ -252,5 +252,10 @@ def _shapes_and_types(parameters: Parameters) -> tuple[Any, ...]:
     return tuple((name, value.shape, value.dtype) for name, value in parameters.items())
 
 
+def _like(arrays: Parameters) -> Parameters:
+    """Arrays of the same shapes and types, to be filled: memory is taken up then."""
+    return {name: np.empty_like(value) for name, value in arrays.items()}
+
+
 def _copied(arrays: Parameters) -> Parameters:
     return {name: value.copy() for name, value in arrays.items()}
