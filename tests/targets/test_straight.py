@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import networks
 import numpy as np
@@ -14,6 +16,7 @@ from derive.api import derive
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
 from derive.statement.network import Network
+from derive.targets.numpy.fast import order, rows
 
 EXAMPLES = 30
 STEPS = 13
@@ -105,6 +108,55 @@ def test_the_renderings_agree_over_more_steps_than_are_taken_at_once(name: str, 
 @pytest.mark.sampled(5)
 def test_the_renderings_agree_where_numbers_are_so_large_that_powers_overflow(name: str, samples: int) -> None:
     assert farthest(module_of(*SPECS[name]), samples, rate=1e-9, scale=1e4) < 1e-9
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small networks are written as large and wide ones are."""
+    monkeypatch.setattr(order, "LARGE", 1)
+    monkeypatch.setattr(rows, "WIDE", 1)
+
+
+LARGE_ONES: dict[str, Callable[[], Any]] = {
+    **{name: lambda name=name: Network(*SPECS[name]) for name in ("augmented", "classes", "put off", "deep")},
+    **{way: lambda way=way: Network(*NETS[1], **LEARNING[way]) for way in ("adam", "all", "L2 penalty", "clipping")},
+    **{f"random {seed}": lambda seed=seed: networks.random_network(seed) for seed in (1, 5, 11)},
+    "tied": networks.NETWORKS["tied"],
+}
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("name", LARGE_ONES)
+@pytest.mark.sampled(5)
+def test_the_renderings_agree_for_large_and_wide_networks(name: str) -> None:
+    module = load(derive(LARGE_ONES[name]()).numpy())
+    rate = 1e-7 if "random" in name else 0.01
+    for samples in (1, 7, 64):
+        assert farthest(module, samples, rate=rate) < 1e-12
+    assert farthest(module, 7, np.float32, rate=rate) < 2e-5
+
+
+@pytest.mark.usefixtures("large")
+def test_large_networks_change_a_weight_after_its_gradient_and_wide_ones_have_samples_as_rows() -> None:
+    source = derive(Network((5, 4, 3), "tanh")).numpy()
+    assert in_order(source, "X.dot(W1_b1_T", "A1_1_T.dot(Psi2, dE_dW2_dE_db2)", "subtract(W2_b2, ", "Psi1_T.dot(X, ")
+    assert in_order(source, "Psi1 = np.empty((m, 4)", "subtract(W1_b1, dE_dW1_dE_db1, W1_b1)")
+    source = derive(Network((5, 4, 3), "tanh", clip=1)).numpy()  # the norm is that of all gradients
+    assert "one_at_a_time(dtype," not in source
+
+
+def test_the_first_weight_is_stored_as_it_is_and_those_of_the_way_back_transposed() -> None:
+    source = derivation((5, 4, 3), "tanh", "mse").numpy()
+    assert in_order(source, "side_by_side(dtype, (4, 6), (5, 3))", "W1_b1.dot(X", "W2_b2_T.dot(A1_1", "Psi1.dot(X_T")
+
+
+def in_order(source: str, *pieces: str) -> bool:
+    """Whether these pieces of a text come one after the other."""
+    for piece in pieces:
+        _, found, source = source.partition(piece)
+        if not found:
+            return False
+    return True
 
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]

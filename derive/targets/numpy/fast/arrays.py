@@ -23,8 +23,9 @@ from derive.targets.numpy.code import quoted
 from derive.targets.numpy.fast.code import ALL, Code, numbers_of
 from derive.targets.numpy.fast.forms import FormPrinter, can_wait
 from derive.targets.numpy.fast.formulas import NotStraight
-from derive.targets.numpy.fast.lines import Line, Straight, transposed
+from derive.targets.numpy.fast.lines import Line, Straight
 from derive.targets.numpy.fast.order import Change, one_by_one
+from derive.targets.numpy.fast.transposes import transposed
 
 #: From how many numbers on the first block is put off, for batches of one sample.
 SLOW = 8_192
@@ -82,7 +83,8 @@ class _Printer(FormPrinter):
         late = [line.target.symbol for line in made.stage("forward", "error") if not line.target.axes]
         code.waits = can_wait(error.form, fixed, late)
         order = None if self.put_off else one_by_one(made, [s for s in made.updates if self.owner(s.target) is None])
-        self._blocks(at_once=order is None)
+        code.in_turn = order is not None
+        self._blocks()
         self._data()
         computed = [line.target for line in made.stage("forward", "shared", "error")]
         for tensor in computed:
@@ -114,14 +116,14 @@ class _Printer(FormPrinter):
 
     # Where everything lies.
 
-    def _blocks(self, at_once: bool) -> None:
+    def _blocks(self) -> None:
         """The learned blocks, side by side in one array; their gradients in another, or in turn in the same memory."""
         for whole, blocks in (("learned", self.made.blocks), ("slopes", self.made.gradients)):
             for block in blocks:
                 held = [self.names[n] for n, s in self.made.stored.items() if s.whole == block]
                 self.places[block.name] = self.scope.fresh("_".join(held))
-            shared = "" if at_once or blocks is self.made.blocks else "one_at_a_time"
-            self._side_by_side(whole, [self.places[b.name] for b in blocks], shared)
+            maker = "one_at_a_time" if self.code.in_turn and whole == "slopes" else "side_by_side"
+            self._side_by_side(whole, [self.places[b.name] for b in blocks], maker)
         for name, stored in self.made.stored.items():
             self.stored[name] = self._held(self.places[stored.whole.name], name, self.names[name])
             self.places[name] = self.stored[name] + self._turn(name)
@@ -131,9 +133,8 @@ class _Printer(FormPrinter):
     def _turn(self, name: str) -> str:
         return ".T" if self.made.stored[name].turned else ""
 
-    def _side_by_side(self, whole: str, parts: list[str], shared: str = "") -> None:
-        shapes = (self.sides(mx.Array(block)) for block in self.made.blocks)
-        self.code.side_by_side(whole, parts, shapes, *([shared] if shared else []))
+    def _side_by_side(self, whole: str, parts: list[str], maker: str = "side_by_side") -> None:
+        self.code.side_by_side(whole, parts, (self.sides(mx.Array(block)) for block in self.made.blocks), maker)
 
     def _held(self, block: str, tensor: str, name: str) -> str:
         """The part of an array, laid out as a block, that belongs to a tensor."""
@@ -165,7 +166,8 @@ class _Printer(FormPrinter):
         outputs = self.text(Add(*(rows for rows, _ in sides)))
         shape = f"{samples}, {outputs}" if in_rows else f"{outputs}, {samples}"
         setup.make(f"Y{ALL}", f"np.zeros((slots, {shape}), dtype)")
-        setup.targets = f"Y{ALL}{'' if in_rows else '.transpose(0, 2, 1)'}"
+        by_rows = f"Y{ALL}.transpose(0, 2, 1)"
+        setup.targets = f"Y{ALL}" if in_rows else setup.make(self.scope.fresh("Y_by_rows"), by_rows)
         first: Expr = Integer(0)
         for tensor, (count, _) in zip(compared, sides, strict=True):
             name = "Y" if len(compared) == 1 else self.scope.fresh("targets") if first == 0 else self.name(tensor)
@@ -230,6 +232,8 @@ class _Printer(FormPrinter):
                 self.code.make(name, f"np.ones({self.sides(mx.Array(ones.whole))}, dtype)")
             part = self.slice(ones.first, tensor.axes[self.units].extent, self.units)
             self.places[tensor.name] = self.code.make(self.name(tensor), f"{self.places[ones.whole.name]}{part}")
+            if self.made.rows:
+                self.apart.add(self.places[tensor.name])
 
     # Lines of a kind of their own.
 

@@ -26,8 +26,8 @@ class Code:
     ``setup`` makes the arrays, each line with the names that it binds; ``loop`` is a step, with
     ``before`` it and ``behind`` it what is done once for many; ``after`` returns the errors of
     all batches; ``batch`` are the names that change from batch to batch, with the lists that
-    they are taken from; ``rates`` sets what depends on the learning rate; ``targets`` are those
-    of all batches, samples as rows.
+    they are taken from; ``rates`` sets what depends on the learning rate; ``targets`` is the
+    name of those of all batches, samples as rows.
     """
 
     setup: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Code:
     input_ones: int | None = None
     guarded: bool = False
     waits: bool = False
+    in_turn: bool = False
 
     @property
     def calls(self) -> int:
@@ -71,7 +72,7 @@ class Code:
         """What makes the arrays, without those that are never read."""
         views = [f"{name}{VIEWS} = {self.batch[name]}" for name in self.batches]
         steps = (self.before, self.loop, self.behind, self.after, self.load, self.store, self.rates)
-        read = read_in(views, *steps) | {"learned", f"X{ALL}", f"Y{ALL}"}
+        read = read_in(views, *steps) | {"learned", f"X{ALL}", self.targets}
         kept: list[str] = []
         for names, text in reversed(self.setup):
             if read & {*names}:

@@ -57,6 +57,8 @@ class FormPrinter:
         self.kept: set[str] = set()
         self.constants: dict[Expr, str] = {}
         self.factors: dict[Expr, Symbol] = {}
+        #: The arrays whose rows are apart, which no product is written into.
+        self.apart: set[str] = set()
         self.pools: dict[str, list[str]] = {}
         self.all_batches = False
         computed_or_learned = [t for t in program.tensors.values() if not t.axes and t not in program.scalars]
@@ -171,7 +173,13 @@ class FormPrinter:
             return self._leaf(inner[expression], lines, numbers, into)
         shared, (rest,) = cse([expression], symbols=(Symbol(f"_s{n}", real=True) for n in range(1000)))
         steps = [*parts.items(), *shared]
-        room = into if form.shape[0] != 1 and sum(isinstance(n, mx.Product) for n in inner.values()) == 1 else ""
+        room = (
+            into
+            if form.shape[0] != 1
+            and into not in self.apart
+            and sum(isinstance(n, mx.Product) for n in inner.values()) == 1
+            else ""
+        )
         read = [*(e for _, e in steps), rest]
         again = {symbol for symbol in inner if sum(e.count(symbol) for e in read) > 1}
         places = {s: room for s, n in inner.items() if isinstance(n, mx.Product) and n.shape == form.shape}
@@ -256,6 +264,8 @@ class FormPrinter:
     def _leaf(self, node: mx.Node, lines: list[str], numbers: str, into: str = "") -> str:
         if isinstance(node, mx.Product):
             left, right = (self.value(side, lines, numbers) for side in (node.left, node.right))
+            if into in self.apart:
+                return f"{into}[...] = {left}.dot({right})"
             return f"{left}.dot({right}{f', {into}' if into else ''})"
         code = self.view(node) if isinstance(node, _VIEWS) and _is_view(node) else self._whole(node, lines, numbers)
         return f"{into}[...] = {code}" if into else code
@@ -295,7 +305,12 @@ class FormPrinter:
             self.code.used.add("add")
             over = "axis=(1, 2)" if self.all_batches else "axis=None"
             over = over if node.axis is None else f"axis={node.axis + self.all_batches}, keepdims=True"
-            return f"add.reduce({self.value(node.of, lines, numbers)}, {over})"
+            summed, into = node.of, ""
+            if node.axis is None and not self.all_batches and isinstance(summed, mx.Power) and _is_view(summed.base):
+                if isinstance(summed.base, mx.Transpose):  # which has the same sum
+                    summed = mx.Power(summed.base.of, summed.exponent)
+                into = next(self._scratch(self.sides(summed)))  # as large as a weight, and read at once
+            return f"add.reduce({self.value(summed, lines, numbers, into)}, {over})"
         if isinstance(node, mx.Broadcast | mx.Repeat):
             if isinstance(node.of, mx.Number):
                 text = f"np.full({self.sides(node)}, {self.text(node.of.value)}, dtype)"

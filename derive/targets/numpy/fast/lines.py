@@ -24,6 +24,7 @@ from derive.calculus.index import Axis, Tensor
 from derive.learning.optimizers import LEARNING_RATE
 from derive.record import record
 from derive.targets.numpy.fast.formulas import NotStraight, computed, is_named, is_straight
+from derive.targets.numpy.fast.transposes import transposed
 
 MINUS = Integer(-1)
 Value = TypeVar("Value")
@@ -307,23 +308,6 @@ def _placed(node: mx.Node, stored: Mapping[str, Stored]) -> mx.Node:
         return place.node if place is not None else node
     inner = tuple(_placed(c, stored) for c in mx.children(node))
     return transposed(inner[0]) if isinstance(node, mx.Transpose) else mx.rebuilt(node, inner)
-
-
-def transposed(node: mx.Node) -> mx.Node:
-    """The transpose, with that of a formula entry by entry put to its parts."""
-    if isinstance(node, mx.Transpose):
-        return node.of
-    if isinstance(node, mx.Hadamard | mx.Plus | mx.Scale | mx.Map | mx.Power):
-        return mx.rebuilt(node, tuple(transposed(c) for c in mx.children(node)))
-    if isinstance(node, mx.Broadcast):
-        return mx.Broadcast(node.of if isinstance(node.of, mx.Number) else transposed(node.of), node.full[::-1])
-    if isinstance(node, mx.SumOver):
-        return mx.SumOver(transposed(node.of), None if node.axis is None else 1 - node.axis % 2)
-    if isinstance(node, mx.Part) and isinstance(node.of, mx.Transpose):
-        return mx.Part(node.of.of, 1 - node.axis, node.first, node.count)
-    if isinstance(node, mx.Product):
-        return mx.Product(transposed(node.right), transposed(node.left))
-    return mx.Transpose(node)
 
 
 # The learning rate: multiplied into the first factors, it is in every gradient.

@@ -105,6 +105,7 @@ def _straight_line(
         "waits": code.waits,
         "targets": code.targets,
         "at_once": "learned" in read_in(code.loop),
+        "in_turn": code.in_turn,
     }
 
 
@@ -125,6 +126,11 @@ def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: 
         found.append("The learning rate multiplies the first shared factors, so that every gradient contains it.")
     if code["at_once"]:
         found.append("All parameters share one array: one call updates them.")
+    if code["in_turn"]:
+        found.append(
+            "A weight is changed right after its gradient was computed, while both are in the cache, and as soon as "
+            "nothing reads its old value; the gradients take turns in the same memory."
+        )
     if code["waits"]:
         found.append("The errors are computed for many batches at once, after them.")
     if one is not None:
@@ -139,7 +145,10 @@ def _notes(made: Straight, code: Mapping[str, Any], one: Scalars | None, later: 
             "products of the inputs with each other."
         )
     if made.rows:
-        found.append("Samples are rows here, since the layers are wide: BLAS is faster where the longer side is last.")
+        found.append(
+            "Samples are rows here, since the layers are wide: products are fastest where their rows are the longer "
+            "side."
+        )
     lines = []
     for note in found:
         lines += textwrap.wrap(note, 82, initial_indent="* ", subsequent_indent="  ")

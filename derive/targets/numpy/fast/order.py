@@ -14,8 +14,8 @@ from derive.calculus.index import Tensor
 from derive.record import record
 from derive.targets.numpy.fast.lines import Line, Straight
 
-#: From how many learned numbers on this pays: all at once is fewer calls, but of arrays that leave the cache.
-LARGE = 32_768
+#: From how many learned numbers on this pays: all at once is fewer calls, but these, 1 MiB in float64, leave the cache.
+LARGE = 131_072
 
 
 @record

@@ -11,7 +11,8 @@ from dataclasses import replace
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.index import Tensor
-from derive.targets.numpy.fast.lines import Line, Ones, Straight, transposed
+from derive.targets.numpy.fast.lines import Line, Ones, Straight
+from derive.targets.numpy.fast.transposes import transposed
 
 #: Layers of so many units are wide.
 WIDE = 512

@@ -25,7 +25,7 @@ class _Layer(NamedTuple):
     saturated   those whose output varies far less than the argument, the constant ones
                 left out
     factor      the name of the derivative of the error with respect to the argument
-    size        its root mean square
+    size        its root mean square; nan before there is a backward pass
     """
 
     name: str
@@ -37,7 +37,7 @@ class _Layer(NamedTuple):
 
 
 def _layers(trainer: Any, values: dict[str, Array]) -> Iterator[_Layer]:
-    """The units of each tensor, after a forward and a backward pass."""
+    """The units of each tensor, after a forward pass and perhaps a backward pass."""
     network = trainer.network
     for name, argument, factor in trainer.units:
         if network.axes.get(name, -1) is None:
@@ -49,7 +49,7 @@ def _layers(trainer: Any, values: dict[str, Array]) -> Iterator[_Layer]:
         varies = spread > 0
         constant = varies & (left == 0)
         saturated = varies & ~constant & (left < _SATURATED * spread)
-        size = float(np.sqrt(np.mean(np.square(values[factor]))))
+        size = _size(values[factor]) if factor in values else np.nan
         shares = float(constant.mean()), float(saturated.mean())
         yield _Layer(name, len(varies), *shares, factor, size)
 
@@ -113,7 +113,9 @@ def _concerns(
     data = network.data.turned(network.data.chosen(rows, slice(0, count)))
     values = network.values(trainer.parameters, data)
     error = float(network.error(trainer.parameters, *data, values))
-    network.gradients(trainer.parameters, *data, values)
+    before = trainer.epoch_history[-2:-1]
+    if not before or abs(before[0] - last) < 1e-4 * abs(last):
+        network.gradients(trainer.parameters, *data, values)
     layers = list(_layers(trainer, values))
     dead = [layer for layer in layers if layer.constant == 1]
     if dead and count > 1:
