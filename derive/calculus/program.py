@@ -156,6 +156,12 @@ class Program:
         return {f.name: getattr(self, f.name) for f in fields(Program)}
 
     @cached_property
+    def learned(self) -> tuple[Tensor, ...]:
+        """The parameters that are trained."""
+        found = {s.target.about for s in self.stage("gradient")}
+        return tuple(p for p in self.parameters if p in found)
+
+    @cached_property
     def sought(self) -> tuple[Tensor, ...]:
         """The inputs with respect to which the error is differentiated, too."""
         return tuple(s.target.about for s in self.stage("gradient") if s.target.about in self.inputs)
@@ -274,7 +280,7 @@ class Program:
             if name in replaced:
                 raise ValueError(f"({statement.number}) replaces {name} a second time")
             replaced |= {name} if name else set()
-        idle = [t.name for t in self.parameters + self.states if t.name not in replaced]
+        idle = [t.name for t in self.learned + self.states if t.name not in replaced]
         if replaced and idle:
             raise ValueError(f"{idle[0]} is never replaced")
 
@@ -334,7 +340,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     backward = _Backwards(chains, {f.tensor.name for f in factors}, FactorScale() if forward.upstream else scale)
     psi, gradients = backward.run()
     learned = [g.target for g in gradients if g.target.about in forward.parameters]
-    step = learning.updates(forward.parameters, learned, forward.supply)
+    step = learning.updates(forward.learned, learned, forward.supply)
     constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]

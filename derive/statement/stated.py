@@ -46,7 +46,7 @@ from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
 from derive.statement.weighting import known_only, weighted
-from derive.text.entry_text import base_name
+from derive.text.entry_text import base_name, split_entries
 from derive.text.errors import SpecError, StatementError
 from derive.text.user_text import listed, shown
 
@@ -71,7 +71,8 @@ class StatementBuilder:
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
-    initialisation, order, truncate, sample_weight, missing, gradients. Raises SpecError for an invalid one.
+    initialisation, order, truncate, sample_weight, missing, gradients, constraint, train, rate_factors. Raises
+    SpecError for an invalid one.
 
     >>> from sympy import tanh
     >>> s = StatementBuilder()
@@ -795,13 +796,16 @@ class StatementBuilder:
                 if (name, str(given[at])) not in self._begins:
                     raise StatementError(f"nothing reads what {name} begins with at {given[at]}: leave it out")
         alone = any(t.about is not None for t in self._data)
-        stepping = ("optimizer", "l1", "l2", "clip", "schedule", "sample_weight", "missing")
+        of_a_step = ("optimizer", "l1", "l2", "clip", "schedule", "sample_weight", "missing")
+        stepping = (*of_a_step, "constraint", "train", "rate_factors")
         trained = [key for key in stepping if not self.learning.is_plain(key)]
         if alone and trained:
             raise StatementError(f"the backward pass of a layer alone takes no step: leave out {listed(trained)}")
         strengths = {name: exactly(getattr(self.learning, name)) for name in (L1.name, L2.name)}
         ordered = in_order(self._stated) if self._declared else self._stated
-        equations, constants = penalised(ordered, self._parameters, strengths, self.supply)
+        frozen = self._frozen()
+        penalties = [p for p in self._parameters if p.name not in frozen]
+        equations, constants = penalised(ordered, penalties, strengths, self.supply)
         return ForwardPass(
             equations,
             tuple(self._data),
@@ -812,6 +816,7 @@ class StatementBuilder:
             tuple(self._outputs),
             dict(self._starts),
             sought=self._of_real_inputs() if alone or self.learning.gradients == "inputs" else tuple(self._sought),
+            frozen=frozen,
             running=() if alone else tuple(self._running),
             beginnings=tuple(
                 Beginning(name, at, formula(given[at], f"a place of {name}"), _others(given, value), value)
@@ -819,6 +824,17 @@ class StatementBuilder:
                 for given, at, value in found
             ),
         )
+
+    def _frozen(self) -> tuple[str, ...]:
+        """The parameters that are not trained. Raises StatementError for a name that is no parameter's."""
+        known = [p.name for p in self._parameters]
+        trained = split_entries(self.learning.train) if self.learning.train else known
+        for option, names in (("train", trained), ("rate_factors", self.learning.factors)):
+            if unknown := [name for name in names if name not in known]:
+                raise StatementError(f"{option} names {unknown[0]}, which is no parameter: there are {listed(known)}")
+        if idle := [name for name in self.learning.factors if name not in trained]:
+            raise StatementError(f"rate_factors names {idle[0]}, which train leaves out: add it there")
+        return tuple(name for name in known if name not in trained)
 
     def _of_real_inputs(self) -> tuple[str, ...]:
         """The inputs whose entries are real numbers that may change one by one, as far as equations read them."""

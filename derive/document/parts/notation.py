@@ -108,6 +108,7 @@ _FOUND: dict[str, str] = {Role.STATED_FACTOR: "shared factor of the gradients", 
 # Meaning of a number or an array of a step.
 OF_A_STEP = {
     "clipped": "clipped gradient of {}",
+    "stepped": "{} after the step, before the constraint",
     "velocity": "velocity of {}: its past steps, each multiplied by the momentum once a step",
     "mean": "first moment of {}: running mean of its gradients",
     "mean_square": "second moment of {}: running mean of its squared gradients",
@@ -336,7 +337,10 @@ def _fixed(view: View, name: str) -> Text:
     """The meaning of a constant."""
     if view.derivation.network is None:
         return say("constant{}", _stated_as(view, constant(name)))
-    known = {f"l{n}": f"strength of the L{n} penalty" for n in (1, 2)} | {"clip": "largest norm of the gradients"}
+    by_norm = view.descent.clipping.entry is None
+    known = {f"l{n}": f"strength of the L{n} penalty" for n in (1, 2)}
+    known |= {"clip": f"largest {'norm of the gradients' if by_norm else 'size of an entry of a gradient'}"}
+    known |= {"weight_limit": "largest norm of the weights into a unit"}
     options = (*view.descent.optimizer.options, *view.descent.schedule.options)
     return Text((known.get(name) or next(o.meaning for o in options if o.name == name),))
 

@@ -305,6 +305,8 @@ class _Printer(FormPrinter):
             return mx.Array(_each(node.tensor, owner))
         if isinstance(node, mx.Broadcast | mx.Repeat):
             return self._of_each(node.of, owner)
+        if isinstance(node, mx.SumOver):  # the arrays of a step have other axes
+            raise NotStraight("an update that sums over an axis")
         return mx.rebuilt(node, tuple(self._of_each(c, owner) for c in mx.children(node)))
 
     def _keep_state(self, each: str, state: Tensor, owner: Tensor) -> None:

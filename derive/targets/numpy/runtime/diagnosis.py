@@ -72,8 +72,9 @@ def _table(trainer: Any, data: Sequence[Array], rate: float) -> str:
     changes: list[tuple[str, ...]] = [
         ("parameter", "number", "size", "gradient", "step / size")
     ]
-    for name, value in trainer.parameters.items():
-        size, slope, step = map(_size, (value, slopes[name], after[name] - value))
+    for name, gradient in slopes.items():
+        value = trainer.parameters[name]
+        size, slope, step = map(_size, (value, gradient, after[name] - value))
         ratio = f"{step / size:.2g}" if size else "-"
         changes.append((name, f"{value.size}", f"{size:.2g}", f"{slope:.2g}", ratio))
     return "\n\n".join(_aligned(part) for part in (rows, changes) if len(part) > 1)

@@ -62,7 +62,7 @@ class Network(_Learned):
     names        the names that the user has given, where code needs another name
     targets      what targets may be: real, or a kind as in `kinds`
     equations    the number of the equation of each tensor
-    gradients    the number of the equation of each parameter's gradient
+    gradients    the number of the equation of the gradient of what is trained
     updates      the same for what replaces each array, in the order of a step
     error_name   the name of the error among the equations
     undefined    the equations that may divide by 0, or have no root or logarithm
@@ -198,8 +198,8 @@ class Network(_Learned):
             _check_lengths(samples, found, self.data.all[0].name, "values")
 
     def _check_slopes(self, parameters: Parameters, slopes: Any) -> None:
-        """Raise unless there is a gradient of each parameter, and of its shape."""
-        for name in self.shapes:
+        """Raise unless what is trained has gradients, each of its parameter's shape."""
+        for name in self.slopes:
             where = f"gradients in {self.file} returns"
             if name not in slopes:
                 raise ValueError(f"{where} no gradient of {name}")
