@@ -292,10 +292,11 @@ KEYS = {
     "sample_weight": Key(
         (str,),
         'a string such as "mean"',
-        help="weights of the samples in the error: mean divides by their sum, factor by the number of samples",
+        help="weights of the samples in the error: mean divides by their sum, factor by the number of samples; "
+        "outputs for a weight of each output of a sample",
         read=word,
         phrase="sample weights ({})",
-        words=("none", "mean", "factor"),
+        words=("none", "mean", "factor", "outputs"),
     ),
     "missing": Key(
         (str,),

@@ -45,7 +45,7 @@ from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
-from derive.statement.weighting import known_only, weighted
+from derive.statement.weighting import entry_by_entry, weighted
 from derive.text.entry_text import base_name, split_entries
 from derive.text.errors import SpecError, StatementError
 from derive.text.user_text import listed, shown
@@ -619,8 +619,13 @@ class StatementBuilder:
                 raise StatementError(
                     "missing is ignore, but no term of the error is a mean over the samples of a target"
                 )
-            terms = [known_only(term, masks) for term in terms]
-        if self.learning.sample_weight != "none":
+            terms = [entry_by_entry(term, masks, "missing is ignore") for term in terms]
+        if self.learning.sample_weight == "outputs":
+            target = self._of_outputs(terms)
+            weight = replace(target, name=self._free_name("c"), role=Role.SAMPLE_WEIGHT.value)
+            self._add_beside(weight, NotNegative(weight), "the weights of outputs")
+            terms = [entry_by_entry(term, {target: weight}, "sample_weight is outputs") for term in terms]
+        elif self.learning.sample_weight != "none":
             if not terms:
                 raise StatementError(
                     f"sample_weight is {self.learning.sample_weight}, but no term of the error is averaged over the "
@@ -643,13 +648,28 @@ class StatementBuilder:
             )
         several = sum(t.role == Role.TARGET for t in self._data) > 1
         name = self._free_name(f"M_{target.name}" if several else "M")
-        self._check_name(name)
         mask = replace(target, name=name, role=Role.KNOWN.value)
-        self._kinds[name] = "the mask of a target"
-        self._data.append(mask)
-        self._checks.add(mask)
-        self._promise(Mask(mask))
+        self._add_beside(mask, Mask(mask), "the mask of a target")
         return target, mask
+
+    def _of_outputs(self, terms: Iterable[Expr]) -> Tensor:
+        """The target whose entries have weights."""
+        targets = [t for t in self._data if t.role == Role.TARGET]
+        read = [t for t in targets if any(t.symbol in term.free_symbols for term in terms)]
+        if len(targets) != 1 or not read or read[0].places is not None or not any(a.sample for a in read[0].axes):
+            raise StatementError(
+                "sample_weight is outputs, but the error is not the mean over the samples of one target of real "
+                "numbers: use mean or factor, or multiply its terms by an input"
+            )
+        return read[0]
+
+    def _add_beside(self, tensor: Tensor, promise: Promise, what: str) -> None:
+        """Let the error read a tensor that comes with a target."""
+        self._check_name(tensor.name)
+        self._kinds[tensor.name] = what
+        self._data.append(tensor)
+        self._checks.add(tensor)
+        self._promise(promise)
 
     def _set_error(self, expression: Expr, name: str | None) -> None:
         if self._error is not None:

@@ -187,6 +187,8 @@ def _beside_targets(view: View) -> list[Text]:
         Role.SAMPLE_WEIGHT: "holds the weights of the samples" if view.coupled else "the weight of the sample",
         Role.KNOWN: f"{'is ' * view.coupled}1 where a target is known, and 0 where it is missing",
     }
+    if view.derivation.specification.sample_weight == "outputs":
+        words[Role.SAMPLE_WEIGHT] = "holds the weights of the outputs"
     given = [t for t in (view.batch if view.coupled else view.single).inputs if t.role in words]
     page = view.batch_page if view.coupled else view.page
     return [say("{} " + words[Role(t.role)], page.symbol(t, whole=True)) for t in given]

@@ -216,6 +216,8 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         what = Text(()) if plain else say(", which are the activations{}", layer)
         return say("outputs of the network{}{}", what, _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
+    if tensor.role == Role.SAMPLE_WEIGHT and view.derivation.specification.sample_weight == "outputs":
+        noun = "weights of the outputs"
     if any(s.equation.note == SLOPE and s.target == tensor for s in view.batch.stage("forward")):
         noun = "derivative in the equations"
     notes = (s.equation.note for s in view.batch.stage("forward") if s.target == tensor)

@@ -236,7 +236,9 @@ class _Data:
         called = [(datum, name) for datum, _, name in given]
         if self.weight is not None and not inputs_only:
             if sample_weight is None:
-                sample_weight = np.ones(self.samples(arrays))
+                beside = arrays[len(self.inputs)].shape  # the target of which they are
+                of_outputs = len(self.weight.shape) > 1 and self.weight.shape[0] != 1
+                sample_weight = np.ones(beside if of_outputs else self.samples(arrays))
             name = f"{of}sample_weight"
             arrays.append(self.weight.read(sample_weight, sizes, dtype, name, True))
             called.append((self.weight, name))
