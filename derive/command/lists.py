@@ -18,7 +18,7 @@ from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.catalogue.activations import Activation
 from derive.catalogue.biases import Bias
-from derive.catalogue.losses import Loss
+from derive.catalogue.loss import Loss
 from derive.learning.clippings import Clipping
 from derive.learning.constraints import Constraint
 from derive.learning.descent import RATE, STEP, Descent

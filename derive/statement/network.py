@@ -240,7 +240,7 @@ class Network(Specification):
         return int(count) if count.is_number else str(count)
 
     def targets_of(self, forward: ForwardPass) -> str:
-        """The kind of targets, one of ``losses.TARGETS``."""
+        """The kind of targets, one of ``loss.TARGETS``."""
         from derive.catalogue.losses import loss
 
         return "real" if self.own_loss else loss(self.loss).targets

@@ -92,7 +92,7 @@ class Specification:
         return plain + "".join(toml_tables(key, value) for key, value in tables.items())
 
     def targets_of(self, forward: ForwardPass) -> str:
-        """The kind of targets, one of ``losses.TARGETS``."""
+        """The kind of targets, one of ``loss.TARGETS``."""
         raise NotImplementedError
 
     def is_plain(self, key: str) -> bool:

@@ -47,7 +47,7 @@ KINDS = {
 
 @record
 class Data:
-    """The inputs and the targets of a program; ``target_kind`` is one of ``losses.TARGETS``."""
+    """The inputs and the targets of a program; ``target_kind`` is one of ``loss.TARGETS``."""
 
     program: ArrayProgram
     codes: CodeNames

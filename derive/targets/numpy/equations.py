@@ -111,7 +111,7 @@ def equations_context(
 ) -> dict[str, Any]:
     """Return the context of the templates of the equations, as finished lines of Python.
 
-    ``targets`` is one of ``losses.TARGETS``; ``initialisation`` is that of the weights. Each line
+    ``targets`` is one of ``loss.TARGETS``; ``initialisation`` is that of the weights. Each line
     that computes an equation ends with the number of the equation. Without ``second``, there is no
     second rendering of the steps. Raises SecondRenderingError if that cannot be made.
     """
