@@ -182,6 +182,11 @@ class Program:
         return tuple(s.target.name for s in self.statements if isinstance(s.equation.expression, STOP))
 
     @property
+    def is_random(self) -> bool:
+        """Whether a step draws something that a prediction does not."""
+        return any(tensor.role == Role.RANDOM for tensor in self.inputs)
+
+    @property
     def predicting(self) -> Program:
         """The program with running averages in the place of the values of a batch, as a prediction is computed."""
         held = self.averages

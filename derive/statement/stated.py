@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -43,6 +43,7 @@ from derive.learning.descent import names_taken
 from derive.learning.penalties import L1, L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
+from derive.statement.randomness import distribution as drawn
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
 from derive.statement.weighting import entry_by_entry, weighted
@@ -54,12 +55,17 @@ from derive.text.user_text import listed, shown
 LONGEST_NAME = 100
 #: The kinds of names of a statement, as they are spoken of.
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
+RANDOM = "random"
 STEP_NUMBER, WEIGHTS = "a number of the step", "the weights of the samples"
 DECLARED = "a declared tensor"
 #: What the names of stopped tensors end with.
 _STOPPED = "bar"
 #: What stands for the error where it is not stated yet.
 _NO_ERROR = Equation(Tensor("the error", Role.ERROR.value), (), Integer(0))
+#: What is said of data, by their roles.
+_GIVEN: dict[str, str] = {Role.TARGET: TARGET, Role.RANDOM: RANDOM}
+#: Examples of distributions, as arguments.
+_LAWS = ("bernoulli=0.5", "normal=(0, 0.1)")
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
@@ -145,7 +151,7 @@ class StatementBuilder:
         self._starts.update(forward.starts)
         self._kinds |= dict.fromkeys(forward.constants, CONSTANT)
         for tensor in (*forward.inputs, *forward.parameters):
-            kind = PARAMETER if tensor in forward.parameters else TARGET if tensor.role == Role.TARGET else INPUT
+            kind = PARAMETER if tensor in forward.parameters else _GIVEN.get(tensor.role, INPUT)
             self._kinds[tensor.name] = kind
             self._checks.add(tensor)
         for equation in equations:
@@ -224,6 +230,26 @@ class StatementBuilder:
         """State a target, of which an input differs only in that predictions do not need it."""
         return self._given(name, Role.TARGET, TARGET, sizes, samples, values)
 
+    def random(self, name: str, *sizes: Size | int, samples: bool = True, **distribution: Any) -> Entries:
+        """State what is drawn anew in each step of training, for each sample; anywhere else it has its mean.
+
+        The distribution is ``bernoulli=0.5``, 1 with that probability and otherwise 0, or ``normal=(0, 0.1)``, with a
+        mean and a standard deviation. Without ``samples``, there is one draw in a step for all samples.
+
+        >>> s = StatementBuilder()
+        >>> s.random("M", 3, bernoulli=0.5)
+        M[3, samples]
+        """
+        if len(distribution) != 1:
+            given = f"{len(distribution)} are given" if distribution else "none is given"
+            raise StatementError(f"{name} needs one distribution, such as {' or '.join(_LAWS)}, and {given}")
+        ((kind, numbers),) = distribution.items()
+        several = numbers if isinstance(numbers, tuple | list) else (numbers,)
+        law = drawn(Tensor(str(name), Role.RANDOM.value), kind, several)
+        found = self._given(name, Role.RANDOM, RANDOM, sizes, samples, None)
+        self._promises.append(replace(law, tensor=found.tensor))
+        return found
+
     def parameter(self, name: str, *sizes: Size | int, start: Any = None) -> Entries:
         """State what is learned.
 
@@ -247,6 +273,11 @@ class StatementBuilder:
         self._constants[name] = finite(value, f"the constant {name}")
         self._kinds[name] = CONSTANT
         return Tensor(name, Role.CONSTANT.value).symbol
+
+    @property
+    def constants(self) -> Mapping[str, Fraction]:
+        """The values of the constants, by name."""
+        return self._constants
 
     # Formulas.
 
@@ -778,6 +809,8 @@ class StatementBuilder:
     def _promised(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Entries) or tensor.tensor not in (*self._data, *self._parameters):
             raise StatementError(f"a promise about {tensor!r} is of no use: promise something about data or parameters")
+        if tensor.tensor.role == Role.RANDOM:
+            raise StatementError(f"{tensor.name} is random: its distribution says what its entries are")
         return tensor.tensor
 
     def _promise(self, promise: Promise) -> None:
@@ -860,8 +893,7 @@ class StatementBuilder:
         """The inputs whose entries are real numbers that may change one by one, as far as equations read them."""
         fixed = {p.tensor for p in self._promises if isinstance(p, Mask | SumsToOne)}
         read = {name for e in self._equations for name in symbols_read(e.expression)}
-        no_inputs = (Role.TARGET, Role.SAMPLE_WEIGHT, Role.KNOWN)
-        data = (t for t in self._data if t.about is None and t.places is None and t.role not in no_inputs)
+        data = (t for t in self._data if t.about is None and t.places is None and t.role == Role.INPUT)
         real = [t for t in data if t not in fixed]
         return tuple(t.name for t in real if t.name in read)
 

@@ -268,14 +268,15 @@ class Case:
                     judged, [r if r[0].name in selecting else j for r, j in zip(rounded, judged, strict=True)]
                 )
         yield from judged
-        if self.program.averages:
+        if self.program.averages or self.program.is_random:
+            case = replace(self, point=self.point.at_means(module))
             with self.constants(module, names):
-                yield from self._predictions(module, names, numbers)
+                yield from case._predictions(module, names, numbers)
 
     def _predictions(
         self, module: Any, names: Mapping[str, str], numbers: Mapping[str, int]
     ) -> Iterator[tuple[Difference, bool]]:
-        """The same for the predictions with running averages."""
+        """The same for the predictions, with running averages and with the means of what is random."""
         truth = self._truth(self.exact or self._is_small, self._program.predicting)
         nudged = predictions(module, self.program, self.point.nudged())
         for (where, name, value), (_, _, moved) in zip(

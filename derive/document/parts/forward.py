@@ -21,6 +21,7 @@ from derive.calculus.tangents import SLOPE
 from derive.catalogue.losses import loss
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, listed, say
+from derive.document.randomness import random_quantities
 from derive.document.through_steps import truncation
 from derive.document.view import View, bound_in
 from derive.learning.penalties import L1, L2
@@ -106,7 +107,7 @@ def outside(view: View) -> str:
 
 
 def _parts(view: View) -> list[Block]:
-    """Say which letters are introduced for a part of an equation, and why, and what derivatives in equations are."""
+    """Say which letters are introduced for a part of an equation, what derivatives in equations are, what is random."""
     statements = view.batch.stage("forward", "error")
     said: list[Block] = []
     slope = next((view.page.symbol(s.target, whole=True) for s in statements if s.equation.note == SLOPE), None)
@@ -118,7 +119,7 @@ def _parts(view: View) -> list[Block]:
         words = "{} is the value of its argument, taken for a constant: the derivative of {} is 0."
         applied = view.set_.apply(view.page.function(STOP), view.letter("x"))
         said.append(say(words, applied, listed([view.page.symbol(s.target, whole=True) for s in stopped])))
-    said += truncation(view)
+    said += [*truncation(view), *random_quantities(view)]
     for statement in (s for s in statements if s.equation.note == PART):
         reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
         symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))

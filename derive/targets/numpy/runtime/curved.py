@@ -210,7 +210,7 @@ class CurvedTrainer(TrainerBase):
         """The checked data, as they are computed with."""
         network = self.network
         network.check_parameters(self.parameters)
-        return [*network.data.turned(self._data(X, Y))]
+        return [*network.filled(self.parameters, self._data(X, Y))]
 
     def _direction(self, V: Any, called: str) -> list[Array]:
         """The arrays of a direction, in the order of the parameters."""

@@ -108,7 +108,8 @@ def _concerns(
         return
     network = trainer.network
     count = min(_SAMPLES, network.data.samples(rows))
-    data = network.data.turned(network.data.chosen(rows, slice(0, count)))
+    chosen = network.data.chosen(rows, slice(0, count))
+    data = network.filled(trainer.parameters, chosen)
     values = network.values(trainer.parameters, data)
     error = float(network.error(trainer.parameters, *data, values))
     network.gradients(trainer.parameters, *data, values)

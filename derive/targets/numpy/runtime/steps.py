@@ -111,6 +111,10 @@ def hash_of_equations(source: str) -> str:
 START, END = "# The equations.", "# The trainer."
 
 
+#: What returns the random numbers of a step, whose number counts from the next one.
+_Draw = Callable[[int], np.random.Generator]
+
+
 class _Plain:
     """Many steps, taken one by one with `update`."""
 
@@ -139,7 +143,7 @@ class _Plain:
 
         None if the data have a width that no parameter has.
         """
-        sizes, data = self.network.sizes(self._own[0]), self.network.data.all
+        sizes, data = self.network.sizes(self._own[0]), self.network.data.given
         shapes = [d.shape[::-1] if d.axis == 1 else d.shape for d in data]
         widths = {_width(e)[0] for shape in shapes for e in shape if isinstance(e, str)}
         if not widths <= sizes.keys():
@@ -149,11 +153,21 @@ class _Plain:
             for shape in shapes
         ]
 
-    def once(self, data: Sequence[Array], learning_rate: float) -> float:
-        """Take a step with a batch, samples as rows; return the error before it."""
-        batch = self.network.data.turned(data)
+    def once(self, data: Sequence[Array], learning_rate: float, draw: _Draw) -> float:
+        """Take a step with a batch, samples as rows; return the error before it.
+
+        What is random is drawn from what `draw` returns.
+        """
+        batch = self._batch(data, draw, 0)
         with np.errstate(all="ignore"):
             return self.network.step(*self._own, batch, learning_rate)
+
+    def _batch(
+        self, data: Sequence[Array], draw: _Draw | None, number: int
+    ) -> tuple[Array, ...]:
+        """A batch as the step of a number takes it."""
+        source = draw(number) if draw and self.network.data.random else None
+        return self.network.filled(self._own[0], data, source)
 
     def is_finite(self) -> bool:
         """Whether all numbers are finite that `store` would copy."""
@@ -163,17 +177,24 @@ class _Plain:
         """The data, samples as rows, as `run` wants them."""
         return data
 
-    def run(self, data: Sequence[Array], batches: Array, learning_rate: float) -> Array:
+    def run(
+        self,
+        data: Sequence[Array],
+        batches: Array,
+        learning_rate: float,
+        draw: _Draw | None = None,
+    ) -> Array:
         """Take a step for each row of `batches`, (steps, samples): rows of the data.
 
-        The data are what `arranged` returns. Returns the error before each step.
+        The data are what `arranged` returns; what is random in a step is drawn from
+        what `draw` returns for its number. Returns the error before each step.
         """
         errors = np.empty(len(batches), _dtype(self._own[0]))
-        turned, chosen = self.network.data.turned, self.network.data.chosen
+        chosen = self.network.data.chosen
         begun = time.perf_counter()
         with np.errstate(all="ignore"):
             for step, rows in enumerate(batches):
-                batch = turned(chosen(data, rows))
+                batch = self._batch(chosen(data, rows), draw, step)
                 errors[step] = self.network.step(*self._own, batch, learning_rate)
         each = (time.perf_counter() - begun) / len(batches)
         self.chunk = max(1, min(64, int(0.02 / (each + 1e-9))))
@@ -234,7 +255,7 @@ class _Fast(_Plain):
         """Copy the numbers as they are now."""
         self._line.store(parameters, state)
 
-    def once(self, data: Sequence[Array], learning_rate: float) -> float:
+    def once(self, data: Sequence[Array], learning_rate: float, draw: _Draw) -> float:
         """Take a step with a batch, samples as rows; return the error before it."""
         X, Y = data[0], _side_by_side(data[1:])
         if self._of_one is not None:
@@ -268,7 +289,13 @@ class _Fast(_Plain):
         parts = {None: [X], "last": [X, ones], "first": [ones, X]}[self._steps.ones]
         return (np.hstack(parts) if len(parts) > 1 else X), Y
 
-    def run(self, data: Sequence[Array], batches: Array, learning_rate: float) -> Array:
+    def run(
+        self,
+        data: Sequence[Array],
+        batches: Array,
+        learning_rate: float,
+        draw: _Draw | None = None,
+    ) -> Array:
         """Take a step for each row of `batches`, as `_Plain.run` does."""
         X, Y = data
         with np.errstate(all="ignore"):
