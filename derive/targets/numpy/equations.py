@@ -235,8 +235,6 @@ def _steps(statements: Statements, bodies: Bodies, data: Data) -> dict[str, Any]
         return {"declined": "the equations are computed step by step along an axis"}
     if statements.program.averages:
         return {"declined": "a step keeps running averages"}
-    if data.random:
-        return {"declined": "a step draws what is random in it"}
     if not data.is_plain:
         return {"declined": "the data are not one input and one target, matrices of real numbers"}
     functions, computed = statements.functions, statements.in_steps

@@ -141,7 +141,7 @@ class _Printer(FormPrinter):
         self.code.store.append(f"{outside}[...] = {inside}{turn}")
 
     def _data(self) -> None:
-        """The inputs, turned as they come, with their ones if they have any; and all that is compared."""
+        """The inputs, turned as they come, with their ones if they have any; what is random; all that is compared."""
         (x, *compared), setup = self.program.inputs, self.code
         ones = self.made.ones.get(x.name)
         whole = x if ones is None else ones.whole
@@ -157,7 +157,8 @@ class _Printer(FormPrinter):
         setup.make(f"Y{ALL}", f"np.zeros((slots, {outputs}, {samples}), dtype)")
         first: Expr = Integer(0)
         for tensor, (count, _) in zip(compared, sides, strict=True):
-            name = "Y" if len(compared) == 1 else self.scope.fresh("targets") if first == 0 else self.name(tensor)
+            several = self.scope.fresh("targets") if tensor.role == Role.TARGET else self.name(tensor)
+            name = "Y" if len(compared) == 1 else several
             if len(compared) > 1:
                 setup.make(f"{name}{ALL}", f"Y{ALL}{self.slice(first, count, 1)}")
             setup.batch[name] = f"list({name}{ALL})"

@@ -73,7 +73,7 @@ class _Apart(NamedTuple):
         second, kept = _copied(self.parameters), _copied(self.state)
         steps = _Fast(self.faster, self.network, second, kept, batches.shape[1])
         rows = [np.ascontiguousarray(array) for array in self.rows]
-        errors = steps.run(steps.arranged(rows), batches, rate)
+        errors = steps.run(steps.arranged(rows), batches, rate, np.random.default_rng)
         steps.store(second, kept)
         found = _together(second, kept, errors)
         signs = np.random.default_rng(0)
@@ -97,10 +97,11 @@ class _Apart(NamedTuple):
         """What there is after a step by `update` for each batch."""
         now, kept = _copied(parameters), _copied(self.state)
         network, chosen = self.network, self.network.data.chosen
-        errors = [
-            network.step(now, kept, network.filled(now, chosen(self.rows, batch)), rate)
-            for batch in batches
-        ]
+        errors = []
+        for number, batch in enumerate(batches):
+            draw = np.random.default_rng(number)
+            data = network.filled(now, chosen(self.rows, batch), draw)
+            errors.append(network.step(now, kept, data, rate))
         return _together(now, kept, errors)
 
 

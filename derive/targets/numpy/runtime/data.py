@@ -389,10 +389,24 @@ class _Data:
         known, samples = dict(sizes), self.samples(rows)
         for (datum, _), array in zip(pairs, found, strict=True):
             _resolved(datum.shape, array.shape, known)
-        for place, datum in enumerate(self.random, len(self.inputs)):
-            shape = tuple(samples if e is None else _at(e, known) for e in datum.shape)
-            found.insert(place, _entries(datum.law, shape, dtype, draw))
+        end = len(self.inputs)
+        found[end:end] = self.drawn(samples, known, dtype, draw)
         return tuple(found)
+
+    def drawn(
+        self,
+        samples: int,
+        sizes: Mapping[str, int],
+        dtype: Any,
+        draw: np.random.Generator | None,
+    ) -> list[Array]:
+        """What is random for so many samples, as it is stored."""
+        shapes = (
+            tuple(samples if e is None else _at(e, sizes) for e in datum.shape)
+            for datum in self.random
+        )
+        pairs = zip(self.random, shapes, strict=True)
+        return [_entries(datum.law, shape, dtype, draw) for datum, shape in pairs]
 
     def by_name(
         self, arrays: Sequence[Array]

@@ -222,8 +222,10 @@ class _Fast(_Plain):
         sizes = network.sizes(parameters)
         widths = [_at(datum.shape[0] or 1, sizes) for datum in network.data.all]
         row = sum(widths)
-        #: Where the columns of a row of targets end, and of what comes beside them.
+        #: Where the columns of what is random end, of targets, and of what is beside.
         self._ends = np.cumsum(widths[1:-1]).tolist()
+        #: How many columns of a row are random: those before the targets.
+        self._drawn = sum(widths[1 : network.data.passed])
         slots = max(1, min(most, 65_536 // (samples * row)))
         if steps.line_of_one is not None and samples == 1 and most > 1:
             line = steps.line_of_one(parameters, 1, min(32, slots))
@@ -236,7 +238,7 @@ class _Fast(_Plain):
         self._inputs[...] = 1
         outputs = line.Y.shape[1]
         self._by_row = (
-            np.empty((len(self._inputs), outputs), line.Y.dtype)
+            np.empty((len(self._inputs), outputs - self._drawn), line.Y.dtype)
             if outputs > 1
             else line.Y.reshape(-1, 1)
         )
@@ -257,7 +259,7 @@ class _Fast(_Plain):
 
     def once(self, data: Sequence[Array], learning_rate: float, draw: _Draw) -> float:
         """Take a step with a batch, samples as rows; return the error before it."""
-        X, Y = data[0], _side_by_side(data[1:])
+        X, Y = data[0], self._with_drawn(_side_by_side(data[1:]), draw, 0)
         if self._of_one is not None:
             flat, ones = self._line.learned, self._steps.ones
             row = [1.0] * (ones == "first") + X[0].tolist() + [1.0] * (ones == "last")
@@ -270,8 +272,18 @@ class _Fast(_Plain):
             self._line.Y[0] = Y.T
             if self._line.take(1):
                 return float(self._line.measure()[0])
-            X, Y = self.arranged(data)
-            return self._carefully(X, Y, learning_rate)
+            return self._carefully(self.arranged(data)[0], Y, learning_rate)
+
+    def _random(self, draw: _Draw | None, number: int) -> Array:
+        """What is random in a step, a row for each entry of a sample."""
+        data, own = self.network.data, self._own[0]
+        source = None if draw is None else draw(number)
+        sizes, dtype = self.network.sizes(own), _dtype(own)
+        return np.vstack(data.drawn(self.samples, sizes, dtype, source))
+
+    def _with_drawn(self, Y: Array, draw: _Draw | None, number: int) -> Array:
+        """The targets of a batch with what is random in its step before them."""
+        return np.hstack([self._random(draw, number).T, Y]) if self._drawn else Y
 
     def is_finite(self) -> bool:
         """Whether all numbers are finite that `store` would copy."""
@@ -299,9 +311,16 @@ class _Fast(_Plain):
         """Take a step for each row of `batches`, as `_Plain.run` does."""
         X, Y = data
         with np.errstate(all="ignore"):
-            return self._run(X, Y, batches, learning_rate)
+            return self._run(X, Y, batches, learning_rate, draw)
 
-    def _run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
+    def _run(
+        self,
+        X: Array,
+        Y: Array,
+        batches: Array,
+        learning_rate: float,
+        draw: _Draw | None,
+    ) -> Array:
         self._line.set_rate(learning_rate)
         errors = np.empty(len(batches), X.dtype)
         # all steps on the same batch: it is copied once
@@ -311,7 +330,12 @@ class _Fast(_Plain):
             chosen = batches[first : first + self._slots]
             if self._of_one is not None:
                 chosen = batches[first : first + 4096]
-                rows = np.hstack([X.take(chosen[:, 0], 0), Y.take(chosen[:, 0], 0)])
+                parts = [X.take(chosen[:, 0], 0), Y.take(chosen[:, 0], 0)]
+                if self._drawn:
+                    steps = range(first, first + len(chosen))
+                    drawn = [self._random(draw, step)[:, 0] for step in steps]
+                    parts.insert(1, np.array(drawn))
+                rows = np.hstack(parts)
                 flat = self._line.learned
                 flat[...], found = self._of_one(
                     flat.tolist(), rows.tolist(), learning_rate
@@ -321,12 +345,15 @@ class _Fast(_Plain):
             else:
                 if first == 0 or not same:
                     self._gather(X, Y, chosen)
+                for slot in range(len(chosen) if self._drawn else 0):
+                    self._line.Y[slot, : self._drawn] = self._random(draw, first + slot)
                 done = self._line.take(len(chosen))
                 errors[first : first + done] = self._line.measure()[:done]
             first += done
             if self._steps.careful and done < len(chosen):
                 rows = batches[first]
-                errors[first] = self._carefully(X[rows], Y[rows], learning_rate)
+                compared = self._with_drawn(Y[rows], draw, first)
+                errors[first] = self._carefully(X[rows], compared, learning_rate)
                 first, same = first + 1, False
         return errors
 
@@ -335,9 +362,9 @@ class _Fast(_Plain):
         rows = chosen.ravel()
         X.take(rows, 0, self._inputs[: len(rows)], "clip")
         Y.take(rows, 0, self._by_row[: len(rows)], "clip")
-        if self._by_row.shape[1] > 1:
+        if self._line.Y.shape[1] > 1:
             by_batch = self._by_row[: len(rows)].reshape(*chosen.shape, -1)
-            self._line.Y[: len(chosen)] = by_batch.transpose(0, 2, 1)
+            self._line.Y[: len(chosen), self._drawn :] = by_batch.transpose(0, 2, 1)
 
     def _carefully(self, X: Array, Y: Array, learning_rate: float) -> float:
         """A step by `update`, with numbers so large that powers could overflow."""
