@@ -7,6 +7,7 @@ from typing import Any
 
 from derive.calculus.drawn import DISTRIBUTIONS, Drawn
 from derive.calculus.index import Tensor
+from derive.calculus.roles import Role
 from derive.statement.starts import finite
 from derive.text.entry_text import number_text
 from derive.text.errors import StatementError
@@ -17,12 +18,12 @@ from derive.text.user_text import listed
 EXAMPLES = " or ".join(kind.example for kind in DISTRIBUTIONS.values())
 
 
-def distribution(tensor: Tensor, name: str, given: Iterable[Any]) -> Drawn:
-    """Return a distribution of the catalogue with its numbers.
+def distribution(tensor: str, name: str, given: Iterable[Any]) -> Drawn:
+    """Return the distribution of a tensor, which has a name and nothing else yet.
 
     Raises StatementError for an unknown name, too few or too many numbers, or such as no distribution has.
     """
-    called = f"{tensor.name} is random:"
+    called = f"{tensor} is random:"
     if name not in DISTRIBUTIONS:
         meant = misspelled(name, DISTRIBUTIONS)
         hint = f"did you mean {meant}?" if meant else f"write {EXAMPLES}"
@@ -31,11 +32,11 @@ def distribution(tensor: Tensor, name: str, given: Iterable[Any]) -> Drawn:
     if len(values) != len(kind.needs):
         found = f"{len(values)} are given" if values else "none is given"
         raise StatementError(f"{called} {name} needs {listed(kind.needs)}, such as {kind.example}, and {found}")
-    numbers = tuple(finite(value, f"{what} of {tensor.name}") for value, what in zip(values, kind.needs, strict=True))
-    found_law = kind(tensor, numbers)
-    if found_law.refusal:
-        raise StatementError(f"{called} {law_text(found_law)} is no distribution: {found_law.refusal}")
-    return found_law
+    numbers = tuple(finite(value, f"{what} of {tensor}") for value, what in zip(values, kind.needs, strict=True))
+    law = kind(Tensor(tensor, Role.RANDOM.value), numbers)
+    if law.refusal:
+        raise StatementError(f"{called} {law_text(law)} is no distribution: {law.refusal}")
+    return law
 
 
 def law_text(law: Drawn) -> str:

@@ -43,7 +43,7 @@ from derive.learning.descent import names_taken
 from derive.learning.penalties import L1, L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
-from derive.statement.randomness import distribution as drawn
+from derive.statement.randomness import distribution as distribution_of
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
 from derive.statement.weighting import entry_by_entry, weighted
@@ -245,7 +245,7 @@ class StatementBuilder:
             raise StatementError(f"{name} needs one distribution, such as {' or '.join(_LAWS)}, and {given}")
         ((kind, numbers),) = distribution.items()
         several = numbers if isinstance(numbers, tuple | list) else (numbers,)
-        law = drawn(Tensor(str(name), Role.RANDOM.value), kind, several)
+        law = distribution_of(str(name), kind, several)
         found = self._given(name, Role.RANDOM, RANDOM, sizes, samples, None)
         self._promises.append(replace(law, tensor=found.tensor))
         return found

@@ -387,12 +387,15 @@ def _assigned(view: View, left: Box, right: Box) -> Text:
 
 
 def _for_each_batch(view: View) -> Text:
-    """The data of a batch, and what is the same for all samples."""
-    symbols = {t: view.batch_page.symbol(t, whole=True) for t in view.batch.inputs}
+    """The data of a batch, what is the same for all samples, and what is drawn."""
+    every = {t: view.batch_page.symbol(t, whole=True) for t in view.batch.inputs}
+    symbols = {t: s for t, s in every.items() if t.role != Role.RANDOM}
+    drawn = [s for t, s in every.items() if t not in symbols]
     sampled = [s for t, s in symbols.items() if any(a.sample for a in t.axes)]
     same = [s for s in symbols.values() if s not in sampled]
     words = f"for each batch ({', '.join(['{}'] * len(sampled))})" if sampled else "for each step"
-    return say(words + (", with {}:" if same else ":"), *sampled, *([listed(same)] if same else []))
+    words += ", with {}" * bool(same) + ", draw {}" * bool(drawn) + ":"
+    return say(words, *sampled, *(listed(several) for several in (same, drawn) if several))
 
 
 def _update_lines(view: View) -> list[Step]:

@@ -17,6 +17,7 @@ from derive.statement.language.meanings import (
 )
 from derive.statement.language.syntax import Array, Call, Name, Node
 from derive.statement.quantities import Size
+from derive.statement.randomness import distribution
 from derive.text.errors import StatementError
 from derive.text.source import Misread
 from derive.text.user_text import MAX_WIDTH
@@ -64,9 +65,10 @@ class Declarations(Names):
         numbers = tuple(map(self._number_of_law, law.arguments))
         sides = [*self._leading, *map(self.size, item.sizes)]
         try:
-            self.values[name] = self.statement.random(name, *sides, samples=item.samples, **{law.name: numbers})
+            distribution(name, law.name, numbers)
         except StatementError as problem:
             raise Misread(law.place, str(problem)) from None
+        self.values[name] = self.statement.random(name, *sides, samples=item.samples, **{law.name: numbers})
         self.frame.mapped |= {name} if self._leading else set()
 
     def _number_of_law(self, node: Node) -> Fraction:
