@@ -1,6 +1,5 @@
-# Dropout between two dense layers, and noise on the inputs, as they are trained; predictions read the means.
+# Dropout between two dense layers, and noise on the inputs: drawn in each step, and no part of predictions.
 # N. Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
-# J. Sietsma and R. J. F. Dow, "Creating artificial neural networks that generalize", 1991.
 use dense, dropout, gaussian_noise, linear
 size    n = 3, h = 5, k = 2
 input   x[n]
