@@ -44,14 +44,13 @@ CONSTRAINTS = {
             "Srebro and Shraibman 2005",
             lambda w, norm_squared, n: w * n["limit"] / Max(n["limit"], sqrt(norm_squared)),
             options=(Option("limit", 3, "largest norm", least=LEAST, most=MOST),),
-            synonyms=("maxnorm",),
         ),
         Constraint(
             "non_negative",
             "replaces negative weights by 0",
             "Lee and Seung 1999",
             lambda w, norm_squared, n: Max(w, 0),
-            synonyms=("nonneg", "non_neg"),
+            synonyms=("nonneg",),
         ),
     )
 }
