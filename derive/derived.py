@@ -135,7 +135,7 @@ class Derived:
 
     @property
     def targets(self) -> str:
-        """The kind of targets, one of ``losses.TARGETS``."""
+        """The kind of targets, one of ``loss.TARGETS``."""
         return self.specification.targets_of(self.forward)
 
     @property

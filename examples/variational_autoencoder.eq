@@ -1,7 +1,8 @@
-# A variational autoencoder; the noise is given.
+# A variational autoencoder; the noise is drawn in each step.
 # D. P. Kingma, M. Welling, "Auto-encoding variational Bayes", 2013, arXiv:1312.6114.
 size      n = 5, h = 4, d = 2
-input     x[n], noise[d]
+input     x[n]
+random    noise[d] ~ normal(0, 1)
 parameter A[h, n], a[h] = 0, M[d, h], V[d, h], B[h, d], b[h] = 0, D[n, h], c[n] = 0
 e[r]  = tanh(sum(A[r, j] * x[j], j) + a[r])
 mu[i] = sum(M[i, r] * e[r], r)

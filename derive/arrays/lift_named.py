@@ -36,7 +36,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.deltas import tidy
 from derive.calculus.extremes import Extreme, Selected
 from derive.calculus.form import of_axes, reused
-from derive.calculus.index import Equation, Index, Tensor, symbols_read
+from derive.calculus.index import Equation, Index, Tensor, put, symbols_read
 from derive.calculus.products import ProductOfOthers, ProductOver
 from derive.calculus.reading_order import reading_order
 
@@ -168,7 +168,8 @@ class Lift:
             numbers = [index.axis.start + n for n in range(len(found))]
             whole = sorted(found) == numbers and index.axis.extent == len(found)
             if whole and sum(map(len, found.values())) == len(expression.args):
-                parts = tuple(self.lay(Add(*found[number])) for number in numbers)
+                at = ((found[number], {index: Integer(number)}) for number in numbers)  # terms may read the index, too
+                parts = tuple(self.lay(Add(*(put(term, place) for term in terms))) for terms, place in at)
                 return nx.Stacked(self.sorted((*self._union(parts), index)), parts, index)
         return None
 

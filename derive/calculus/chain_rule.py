@@ -344,6 +344,7 @@ def _refuse_idle_variables(forward: ForwardPass, edges: dict[str, tuple[LocalDer
     for equation in reversed(forward.equations):
         if equation.target.name in read and not isinstance(equation.expression, STOP):
             read |= {*symbols_read(equation.expression)}
+    reached |= read.intersection(forward.frozen)
     for what, tensors in (("parameter", forward.parameters), ("input", forward.variables)):
         idle = [t.name for t in tensors if t.name not in reached]
         if idle:

@@ -31,7 +31,8 @@ class ForwardPass:
     if there is one that the equations tell. ``starts`` maps parameters to their initial values: the name of an
     initialisation, a number, or an array as nested tuples. A parameter without an entry starts by the default.
     ``letters`` are the names that the author gave to the indices over each axis. ``sought`` are the names of the
-    inputs with respect to which the error is differentiated, too. ``running`` are the tensors of which prediction
+    inputs with respect to which the error is differentiated, too. ``frozen`` are the names of the parameters that are
+    not trained: the error is not differentiated with respect to them. ``running`` are the tensors of which prediction
     reads a running average. ``beginnings`` are what recurrences begin with, as the author states it; the equations read
     it, too.
     """
@@ -46,6 +47,7 @@ class ForwardPass:
     starts: Mapping[str, Any] = field(default_factory=dict)
     letters: Mapping[Axis | str, tuple[str, ...]] = field(default_factory=dict)
     sought: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
     running: tuple[Running, ...] = ()
     beginnings: tuple[Beginning, ...] = ()
 
@@ -60,9 +62,14 @@ class ForwardPass:
         return self.equations[-1]
 
     @property
+    def learned(self) -> tuple[Tensor, ...]:
+        """The parameters that are trained."""
+        return tuple(p for p in self.parameters if p.name not in self.frozen)
+
+    @property
     def variables(self) -> tuple[Tensor, ...]:
-        """The tensors with respect to which the error is differentiated: the parameters, then inputs on request."""
-        return (*self.parameters, *(t for t in self.inputs if t.name in self.sought))
+        """The tensors with respect to which the error is differentiated: what is trained, then inputs on request."""
+        return (*self.learned, *(t for t in self.inputs if t.name in self.sought))
 
     @property
     def upstream(self) -> tuple[Tensor, ...]:

@@ -1,6 +1,7 @@
 """The normal form of a forward pass: one notation for the same statement.
 
-The input comes before the target, floats are fractions, symbols carry their assumptions, and indices are new.
+The inputs come first, then what is random, then the targets; floats are fractions, symbols carry their assumptions,
+and indices are new.
 """
 
 from __future__ import annotations
@@ -74,9 +75,7 @@ def normal(forward: Stated, equations: tuple[Equation, ...]) -> dict[str, Any]:
     supply = IndexSupply(taken=names | set(forward.tensors))
     return {
         "equations": tuple(refreshed(equation, supply) for equation in equations),
-        "inputs": tuple(
-            sorted(map(_plain, forward.inputs), key=lambda t: COMPARED.index(t.role) if t.is_compared else -1)
-        ),
+        "inputs": tuple(sorted(map(_plain, forward.inputs), key=_place)),
         "parameters": tuple(map(_plain, forward.parameters)),
         "constants": {name: exact_number(value) for name, value in forward.constants.items()},
         "supply": supply,
@@ -133,6 +132,11 @@ def known_symbols(forward: Stated) -> dict[str, Symbol]:
     extents = {s.name: s for s in extent_symbols(forward)}
     constants = {name: Tensor(name, "constant").symbol for name in forward.constants}
     return {**extents, **constants, **{name: t.symbol for name, t in forward.tensors.items()}}
+
+
+def _place(tensor: Tensor) -> int:
+    """The place of data among the arguments of a function, by their role."""
+    return (Role.INPUT, Role.RANDOM, *COMPARED).index(Role(tensor.role))
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -156,6 +156,12 @@ class Program:
         return {f.name: getattr(self, f.name) for f in fields(Program)}
 
     @cached_property
+    def learned(self) -> tuple[Tensor, ...]:
+        """The parameters that are trained."""
+        found = {s.target.about for s in self.stage("gradient")}
+        return tuple(p for p in self.parameters if p in found)
+
+    @cached_property
     def sought(self) -> tuple[Tensor, ...]:
         """The inputs with respect to which the error is differentiated, too."""
         return tuple(s.target.about for s in self.stage("gradient") if s.target.about in self.inputs)
@@ -174,6 +180,11 @@ class Program:
     def stopped(self) -> tuple[str, ...]:
         """The names of the tensors that are taken for constants: the derivative with respect to what they read is 0."""
         return tuple(s.target.name for s in self.statements if isinstance(s.equation.expression, STOP))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a step draws something that a prediction does not."""
+        return any(tensor.role == Role.RANDOM for tensor in self.inputs)
 
     @property
     def predicting(self) -> Program:
@@ -274,7 +285,7 @@ class Program:
             if name in replaced:
                 raise ValueError(f"({statement.number}) replaces {name} a second time")
             replaced |= {name} if name else set()
-        idle = [t.name for t in self.parameters + self.states if t.name not in replaced]
+        idle = [t.name for t in self.learned + self.states if t.name not in replaced]
         if replaced and idle:
             raise ValueError(f"{idle[0]} is never replaced")
 
@@ -334,7 +345,7 @@ def assemble(chains: Chains, factors: tuple[SharedFactor, ...], learning: Learni
     backward = _Backwards(chains, {f.tensor.name for f in factors}, FactorScale() if forward.upstream else scale)
     psi, gradients = backward.run()
     learned = [g.target for g in gradients if g.target.about in forward.parameters]
-    step = learning.updates(forward.parameters, learned, forward.supply)
+    step = learning.updates(forward.learned, learned, forward.supply)
     constants = {**forward.constants, **step.constants}
     staged = _forward_stages(forward)
     staged += [("factor", e) for e in psi] + [("gradient", e) for e in gradients]

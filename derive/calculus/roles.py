@@ -13,6 +13,8 @@ class Role(StrEnum):
 
     # Roles that a statement may use.
     INPUT = "input"
+    #: What is drawn anew in each step of training; a prediction reads its mean.
+    RANDOM = "random"
     TARGET = "target"
     #: The weights of samples, and which targets are known: read by the error alone, as targets are.
     SAMPLE_WEIGHT = "sample weight"
@@ -56,7 +58,7 @@ class Role(StrEnum):
 #: The data that predictions do not read, in the order of arguments.
 COMPARED = (Role.TARGET, Role.SAMPLE_WEIGHT, Role.KNOWN)
 #: The tensors that come with the data.
-DATA = frozenset({Role.INPUT, *COMPARED})
+DATA = frozenset({Role.INPUT, Role.RANDOM, *COMPARED})
 #: The roles that a statement may use.
 STATED = DATA | {Role.WEIGHT, Role.BIAS, Role.PREACTIVATION, Role.ACTIVATION, Role.PREDICTION}
 STATED |= {Role.AUGMENTED, Role.ERROR, Role.PENALTY, Role.STATED_FACTOR, Role.STATED_GRADIENT}

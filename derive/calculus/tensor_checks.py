@@ -9,9 +9,11 @@ from fractions import Fraction
 
 from sympy import Expr, Rational, Symbol
 
+from derive.calculus.drawn import Drawn
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Equation, Tensor
 from derive.calculus.normal_form import Stated, exact_number
 from derive.calculus.promises import Promise, SumsToOne
+from derive.calculus.roles import Role
 from derive.calculus.running import Running
 from derive.text.errors import StatementError
 from derive.text.user_text import cut, shown
@@ -114,6 +116,7 @@ def _check_names(forward: Stated) -> None:
 
 def _check_data(forward: Stated) -> None:
     """Check the roles and the axes of what is given and learned."""
+    drawn = [p.tensor for p in forward.promises if isinstance(p, Drawn)]
     for tensor in forward.inputs:
         if not tensor.is_data:
             raise StatementError(
@@ -121,10 +124,12 @@ def _check_data(forward: Stated) -> None:
             )
         if any(a.sample for a in tensor.axes[:-1]):
             raise StatementError(f"the axis of the samples must be the last one of the {tensor.role} {tensor.name}")
+        if tensor.role == Role.RANDOM and tensor not in drawn:
+            raise StatementError(f"{tensor.name} is random, and has no distribution, such as bernoulli(0.5)")
     for tensor in forward.parameters:
         if any(a.sample for a in tensor.axes):
             raise StatementError(f"the parameter {tensor.name} has an axis of samples, but is the same for all samples")
-    given_reals = {t.name for t in forward.inputs if t.places is None}
+    given_reals = {t.name for t in forward.inputs if t.places is None and t.role != Role.RANDOM}
     for name in forward.sought:
         if name not in given_reals:
             raise StatementError(f"{name} has no gradient: only an input of real numbers has one on request")
@@ -174,11 +179,17 @@ def _check_axes(tensor: Tensor) -> None:
 
 def _check_widths(forward: Stated) -> None:
     """Check that a symbolic width has a unique name and is the extent of a parameter's axis."""
-    known = (*forward.inputs, *forward.parameters)
+    known = (*(t for t in forward.inputs if t.role != Role.RANDOM), *forward.parameters)
     read = {s.name for t in known for a in t.axes if not a.sample for s in a.extent.free_symbols}
+    predicting = {s.name for t in known if not t.is_compared for a in t.axes for s in a.extent.free_symbols}
     for tensor in forward.tensors.values():
         for symbol in (s for a in tensor.axes if not a.sample for s in a.extent.free_symbols):
             name = symbol.name
+            if tensor.role == Role.RANDOM and name not in predicting:
+                raise StatementError(
+                    f"the width {name} of {tensor.name} is that of no input and of no parameter, so that a prediction "
+                    f"does not know it: give {name} a number"
+                )
             if name in forward.constants or symbol != Symbol(name, integer=True, positive=True):
                 raise StatementError(f"{name} is a width of {tensor.name} and something else: rename one of them")
             if name not in read:

@@ -6,7 +6,7 @@ any other equation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import singledispatch
@@ -18,7 +18,9 @@ from derive.calculus.program import constant
 from derive.calculus.roles import Role
 from derive.catalogue.activations import Activation
 from derive.catalogue.biases import Bias
-from derive.catalogue.losses import Loss
+from derive.catalogue.loss import Loss
+from derive.learning.clippings import Clipping
+from derive.learning.constraints import Constraint
 from derive.learning.descent import RATE, STEP, Descent
 from derive.learning.initialisations import INPUTS, UNITS, Initialisation
 from derive.learning.optimizers import LEARNING_RATE, Optimizer
@@ -30,6 +32,7 @@ from derive.paper.page import Page
 from derive.paper.text import text
 from derive.statement.language.layers import Layer
 from derive.statement.network import Network
+from derive.text.entry_text import Option
 
 _OUTPUTS = Axis(Symbol("K", integer=True, positive=True))
 
@@ -70,13 +73,33 @@ def _(entry: Layer) -> str:
 
 @formula.register
 def _(entry: Optimizer) -> str:
-    w = Tensor("W", "weight", (Axis(Integer(1)),))
+    return ", ".join(_of_a_step(Descent(entry, _plain(entry.options)), (Axis(Integer(1)),)))
+
+
+@formula.register
+def _(entry: Clipping) -> str:
+    stated = _of_a_step(Descent(limit=Fraction(1), clipping=entry), (Axis(Integer(1)),))
+    return ", ".join(stated[:-1])  # without the step itself
+
+
+@formula.register
+def _(entry: Constraint) -> str:
+    axes = _OUTPUTS, Axis(Symbol("n", integer=True, positive=True))
+    return _of_a_step(Descent(constraint=entry, bounds=_plain(entry.options)), axes)[-1]
+
+
+def _plain(options: Iterable[Option]) -> dict[str, Fraction]:
+    return {option.name: Fraction(option.default or 0) for option in options}
+
+
+def _of_a_step(descent: Descent, axes: tuple[Axis, ...]) -> list[str]:
+    """The equations of a step of a weight."""
+    w = Tensor("W", "weight", axes)
     slope = Tensor("dE_dW", "gradient", w.axes, about=w)
-    options = {option.name: Fraction(option.default or 0) for option in entry.options}
-    stage = Descent(entry, options).updates([w], [slope], IndexSupply())
+    stage = descent.updates([w], [slope], IndexSupply())
     numbers = map(constant, stage.constants)
     known = (w, slope, LEARNING_RATE, *stage.states, *numbers, *(e.target for e in stage.equations))
-    return ", ".join(_stated(e, *known, sign="←" if e.target.role == Role.UPDATED else "=") for e in stage.equations)
+    return [_stated(e, *known, sign="←" if e.target.role == Role.UPDATED else "=") for e in stage.equations]
 
 
 @formula.register

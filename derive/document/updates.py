@@ -41,7 +41,7 @@ class Updates:
         """The name of a letter that is not used; empty if there is none, or the parameters have their own equations."""
         if self.view.alone:  # nothing is updated
             return ""
-        numbers: dict[str, list[int]] = {p.name: [] for p in self.view.batch.parameters}
+        numbers: dict[str, list[int]] = {p.name: [] for p in self.view.batch.learned}
         for statement in self.view.batch.stage("update"):
             numbers.get(statement.target.owner.name, []).append(statement.number)
         first, *others = numbers.values()
@@ -54,7 +54,7 @@ class Updates:
     @cached_property
     def parameter(self) -> Tensor:
         """The parameter whose equations are printed for all: one with rows and columns, if possible."""
-        sides = {p: sum(a.extent != 1 for a in p.axes) for p in self.view.batch.parameters}
+        sides = {p: sum(a.extent != 1 for a in p.axes) for p in self.view.batch.learned}
         return max(sides, key=lambda p: (len(p.axes) < 3, sides[p], len(p.axes)))
 
     @cached_property
@@ -100,14 +100,14 @@ class Updates:
     @property
     def noun(self) -> Text:
         """The letter with its noun."""
-        arrays = all(p.axes for p in self.view.batch.parameters)
+        arrays = all(p.axes for p in self.view.batch.learned)
         return say("parameter array {}" if arrays else "parameter {}", self.symbol)
 
     @property
     def words(self) -> Text:
         """What the letter stands for."""
-        view, parameters = self.view, self.view.batch.parameters
-        if view.derivation.network is None:
+        view, parameters = self.view, self.view.batch.learned
+        if view.derivation.network is None or parameters != view.batch.parameters:
             symbols = [view.batch_page.symbol(p, whole=True) for p in parameters]
             return listed(symbols if len(symbols) <= _MOST else [*symbols[:4], view.set_.dots("low"), *symbols[-2:]])
         nouns = {Role.WEIGHT: "weight matrix", Role.BIAS: "bias vector"}

@@ -351,8 +351,8 @@ class View:
 
     @cached_property
     def total(self) -> Expr:
-        """The number of parameters."""
-        return sum((size(p) for p in self.single.parameters), Integer(0)).expand()
+        """The number of parameters that are trained."""
+        return sum((size(p) for p in self.single.learned), Integer(0)).expand()
 
     def is_added(self, parameter: Tensor) -> bool:
         """Whether a parameter is only added to what other tensors give, as a bias is."""
@@ -360,7 +360,7 @@ class View:
 
     def by_depth(self) -> list[Tensor]:
         """Parameters on which the error depends, of a layer alone inputs too, the one nearest to the error first."""
-        found = [*self.single.parameters, *(self.single.sought if self.alone else ())]
+        found = [*self.single.learned, *(self.single.sought if self.alone else ())]
         found = [p for p in found if self.derivation.chains.into(p)]
         order = {t.name: n for n, t in enumerate(self.derivation.chains.tensors)}
         nearest = {p.name: min(order[e.of.name] for e in self._leading(p)) for p in found}

@@ -64,9 +64,18 @@ class Live:
 
 
 def live_network(derivation: Derived) -> Live | None:
-    """Return a network whose numbers can all be shown; None if it is too large or not made of plain layers."""
+    """Return a network whose numbers can all be shown; None if it is too large or not made of plain layers.
+
+    All of its parameters must be trained: the page shows the gradient of each.
+    """
     layers = None if derivation.network is None else plain_layers(derivation)
-    if layers is None or derivation.program.extents or derivation.parameter_count > MOST_PARAMETERS:
+    program = derivation.program
+    if (
+        layers is None
+        or program.extents
+        or program.learned != program.parameters
+        or derivation.parameter_count > MOST_PARAMETERS
+    ):
         return None
     live = Live(derivation, layers)
     fits = all(len(live.places(number)) <= MOST_UNITS for number in range(len(layers) + 1))

@@ -31,6 +31,7 @@ class NetworkEstimator(EstimatorBase):
         l1: Any = 0.0,
         alpha: Any = 0.0,
         clip: Any = None,
+        constraint: Any = None,
         learning_rate: Any = "constant",
         initialisation: Any = "glorot_uniform",
         learning_rate_init: Any = 0.001,
@@ -58,7 +59,9 @@ class NetworkEstimator(EstimatorBase):
         l1                      strength of the L1 penalty, which is added to the error (loss)
         alpha                   strength of the L2 penalty: alpha/(2 n) times the sum of the squared weights is
                                 added to the error, where n is the number of samples in a batch
-        clip                    largest norm of the gradients; None: no clipping
+        clip                    largest norm of the gradients, or "value(limit=0.5)" for the largest size of each
+                                entry; None: no clipping
+        constraint              that weights keep after each step: a name from `derive list constraints`; None: none
         learning_rate           learning rate schedule: a name from `derive list schedules`
         initialisation          weight initialisation: a name from `derive list initialisations`
         """
@@ -70,6 +73,7 @@ class NetworkEstimator(EstimatorBase):
         self.l1 = l1
         self.alpha = alpha
         self.clip = clip
+        self.constraint = constraint
         self.learning_rate = learning_rate
         self.initialisation = initialisation
         self.learning_rate_init = learning_rate_init
@@ -124,7 +128,8 @@ class NetworkEstimator(EstimatorBase):
             "optimizer": settings.solver(self.solver),
             "l1": number("l1", self.l1, 0.01),
             "l2": number("alpha", self.alpha, 0.01) / batch(self.batch_size, samples),
-            "clip": None if self.clip is None else number("clip", self.clip, 1.0),
+            "clip": self.clip if self.clip is None or isinstance(self.clip, str) else number("clip", self.clip, 1.0),
+            "constraint": self.constraint,
             "schedule": settings.schedule(self.learning_rate),
             "initialisation": self.initialisation,
         }

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from derive.catalogue.activations import ACTIVATIONS
-from derive.catalogue.losses import LOSSES, Loss
+from derive.catalogue.loss import Loss
+from derive.catalogue.losses import LOSSES
 from derive.catalogue.losses import loss as stated_loss
 from derive.statement.network import SpecError
 from derive.targets.numpy.estimator import CLASSES, probabilities

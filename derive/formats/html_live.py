@@ -102,7 +102,7 @@ class LivePart:
         """What a step does, after "one step of"."""
         descent = self.view.descent
         name = "gradient descent" if descent.optimizer.is_plain else descent.optimizer.title
-        clipped = "" if descent.clip is None else ", with clipped gradients"
+        clipped = "" if descent.limit is None else ", with clipped gradients"
         return name + clipped + (f", with the schedule {descent.schedule.name}" if descent.timed else "")
 
     @property

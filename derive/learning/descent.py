@@ -1,7 +1,7 @@
 """Gradient descent: the equations of a step, from the gradients to the new parameters.
 
 The scalars computed once per step come first: its number, its learning rate and the factor
-of gradient clipping. The optimizer's equations for each parameter follow.
+of gradient clipping. The optimizer's equations for each parameter follow, and the projection of a constraint.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from fractions import Fraction
 
-from sympy import Add, Expr, Max, sqrt
+from sympy import Add, Expr, Max, Rational, sqrt
 
-from derive.calculus.index import Equation, IndexSupply, Tensor, refreshed, total
+from derive.calculus.index import Equation, Index, IndexSupply, Tensor, refreshed, total
 from derive.calculus.program import Updates, constant
+from derive.calculus.roles import Role
+from derive.learning.clippings import CLIPPINGS, Clipping
+from derive.learning.constraints import Constraint
 from derive.learning.optimizers import LEARNING_RATE, OPTIMIZERS, Optimizer
 from derive.learning.schedules import SCHEDULES, Schedule
 from derive.record import record
@@ -24,24 +27,34 @@ RATE = Tensor("rate", "rate")
 SQUARE_NORM = Tensor("square_norm", "square_norm")
 CLIP_SCALE = Tensor("clip_scale", "clip_scale")
 
+#: The constants of limits: of the gradients, and of weights by a constraint.
+CLIP, WEIGHT_LIMIT = "clip", "weight_limit"
 #: An option of schedules that does not appear in the equations if it is 0.
 _WARM_UP = "warm_up"
 
 
 @record
 class Descent:
-    """An optimizer and a schedule with their options, and the norm for gradient clipping (None: no clipping)."""
+    """An optimizer and a schedule with their options, and what may be done before and after: clipping and a constraint.
+
+    ``limit`` is that of the ``clipping``; None turns it off. ``bounds`` are the options of the ``constraint``, and
+    ``rates`` the factors by which the learning rates of single parameters are multiplied.
+    """
 
     optimizer: Optimizer = OPTIMIZERS["sgd"]
     options: Mapping[str, Fraction] = field(default_factory=dict)
     schedule: Schedule = SCHEDULES["constant"]
     timing: Mapping[str, Fraction] = field(default_factory=dict)
-    clip: Fraction | None = None
+    limit: Fraction | None = None
+    clipping: Clipping = CLIPPINGS["norm"]
+    constraint: Constraint | None = None
+    bounds: Mapping[str, Fraction] = field(default_factory=dict)
+    rates: Mapping[str, Fraction] = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:
         """Whether a step is the gradient times the learning rate, without any state."""
-        return self.optimizer.is_plain and not self.timed and self.clip is None
+        return self.optimizer.is_plain and not self.timed and self.limit is None and self.constraint is None
 
     @property
     def counts(self) -> bool:
@@ -61,8 +74,8 @@ class Descent:
     @property
     def constants(self) -> dict[str, Fraction]:
         """The constants that the equations read, by name."""
-        clipped = {} if self.clip is None else {"clip": self.clip}
-        return {**self._used, **clipped, **self.options}
+        clipped = {} if self.limit is None else {CLIP: self.limit}
+        return {**self._used, **clipped, **self.options, **{_bound(name): value for name, value in self.bounds.items()}}
 
     def updates(self, parameters: Iterable[Tensor], gradients: Iterable[Tensor], supply: IndexSupply) -> Updates:
         """Return the equations of a step; ``gradients`` are in the order of ``parameters``."""
@@ -89,8 +102,8 @@ class Descent:
             found.append(Equation(updated(STEP), (), STEP[()] + 1, "step"))
         if self.timed:
             found.append(Equation(RATE, (), LEARNING_RATE[()] * self.schedule.multiplier(t, n), "rate"))
-        if self.clip is not None:
-            found += _clipping(gradients, n["clip"], supply)
+        if self.limit is not None and self.clipping.entry is None:
+            found += _clipping(gradients, n[CLIP], supply)
         for once in self.optimizer.once:
             found.append(Equation(Tensor(once.name, "correction"), (), once.value(t, n), "correction"))
         return found
@@ -98,10 +111,12 @@ class Descent:
     def _of(self, parameter: Tensor, gradient: Tensor, supply: IndexSupply) -> tuple[list[Equation], list[Tensor]]:
         """The equations for one parameter, and its states."""
         i, n, eta = supply.several(parameter.axes), self._numbers, self._rate[()]
+        eta *= Rational(self.rates.get(parameter.name, 1))
         found, states, after, g = [], [], dict[str, Expr](), gradient[i]
-        if self.clip is not None:
-            clipped = _about(parameter, "clipped")
-            found.append(Equation(clipped, i, CLIP_SCALE[()] * g, "clipped"))
+        if self.limit is not None:
+            clipped, by_entry = _about(parameter, "clipped"), self.clipping.entry
+            value = CLIP_SCALE[()] * g if by_entry is None else by_entry(g, n[CLIP])
+            found.append(Equation(clipped, i, value, "clipped"))
             g = clipped[i]
         for entry in self.optimizer.kept:
             state = _about(parameter, entry.role)
@@ -109,8 +124,19 @@ class Descent:
             found.append(Equation(updated(state), i, entry.after(state[i], g, eta, n), "state"))
             after[entry.role] = updated(state)[i]
         value = self.optimizer.step(parameter[i], g, eta, after, n)
+        if self.constraint is not None and parameter.role == Role.WEIGHT:
+            stepped = _about(parameter, "stepped")
+            found.append(Equation(stepped, i, value, "update"))
+            value = self._projected(self.constraint, stepped, i, supply)
         found.append(Equation(updated(parameter), i, value, "update"))
         return [refreshed(equation, supply) for equation in found], states
+
+    def _projected(self, constraint: Constraint, stepped: Tensor, i: tuple[Index, ...], supply: IndexSupply) -> Expr:
+        """The weight to which a constraint takes that after the step; a weight without axes is a unit of its own."""
+        n = {name: constant(_bound(name))[()] for name in self.bounds}
+        others = supply.several(stepped.axes[1:])
+        square = stepped[(*i[:1], *others)] ** 2
+        return constraint.projected(stepped[i], total(square, *others) if others else square, n)
 
 
 def names_taken(descent: Descent) -> set[str]:
@@ -118,8 +144,14 @@ def names_taken(descent: Descent) -> set[str]:
     names = {*descent.constants, *(entry.role for entry in descent.optimizer.kept)}
     names |= {STEP.name, *(once.name for once in descent.optimizer.once)} if descent.counts else set()
     names |= {RATE.name} if descent.timed else set()
-    names |= {SQUARE_NORM.name, CLIP_SCALE.name, "clipped"} if descent.clip is not None else set()
+    names |= {SQUARE_NORM.name, CLIP_SCALE.name, "clipped"} if descent.limit is not None else set()
+    names |= {"stepped"} if descent.constraint is not None else set()
     return names | {name.upper() for name in names}
+
+
+def _bound(option: str) -> str:
+    """The name of the constant of an option of a constraint, which no option of an optimizer has."""
+    return f"weight_{option}"
 
 
 def _about(parameter: Tensor, role: str) -> Tensor:

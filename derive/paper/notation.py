@@ -126,6 +126,7 @@ ABOUT = {
     "mean_square": Letters("v", "V", "mean_square"),
     "square_sum": Letters("s", "S", "square_sum"),
     "clipped": Letters("g", "G", "clipped"),
+    "stepped": Letters("q", "Q", "stepped"),
     "running": Letters("r", "R", "running"),
 }
 
@@ -139,6 +140,7 @@ _NUMBERS = _numbers(
     l1="lambda_1",
     l2="lambda",
     clip="C",
+    weight_limit="C_1",
     mu="beta",
     beta1="beta_1",
     beta2="beta_2",

@@ -54,13 +54,20 @@ def _row_of(layers: Widths) -> str:
 def _learning(specification: Specification) -> str:
     """Describe the optimizer, unless that is plain gradient descent with a fixed learning rate."""
     changed = [key for key, declared in KEYS.items() if declared.phrase and not specification.is_plain(key)]
-    more = [KEYS[key].phrase.format(_shown(getattr(specification, key))) for key in changed]
+    more = [KEYS[key].phrase.format(_shown(key, getattr(specification, key))) for key in changed]
     said = [] if specification.is_plain("optimizer") else [f"with {printed(specification.optimizer, OPTIMIZERS)}"]
     said += [f"with {_in_a_row(more)}"] if more else []
-    return f" The network is trained {', '.join(said)}." if said else ""
+    whole = f" The network is trained {', '.join(said)}." if said else ""
+    if specification.train is not None:
+        names = specification.train.split(", ")
+        whole += f" Only {_in_a_row(names)} {'is' if len(names) == 1 else 'are'} trained."
+    rates = [f"{number_text(factor)} for {name}" for name, factor in specification.factors.items()]
+    return whole + (f" Learning rates are multiplied by {_in_a_row(rates)}." if rates else "")
 
 
-def _shown(value: str | float) -> str:
+def _shown(key: str, value: str | float) -> str:
+    if key == "clip":
+        return value if isinstance(value, str) else f"norm {number_text(exactly(value))}"
     return value if isinstance(value, str) else number_text(exactly(value))
 
 

@@ -18,7 +18,15 @@ from typing import Any
 
 from derive.record import record
 from derive.statement.own import EXAMPLES, Own, own, read_own
-from derive.text.entry_text import MAX_ENTRY, base_name, entry_text, known_name, parse_entry, split_entries
+from derive.text.entry_text import (
+    MAX_ENTRY,
+    base_name,
+    entry_text,
+    known_name,
+    number_text,
+    parse_entry,
+    split_entries,
+)
 from derive.text.errors import SpecError
 from derive.text.known import folded, misspelled
 from derive.text.source import SUFFIX
@@ -46,6 +54,8 @@ CATALOGUES = {
     "optimizers": ("derive.learning.optimizers", "OPTIMIZERS"),
     "schedules": ("derive.learning.schedules", "SCHEDULES"),
     "initialisations": ("derive.learning.initialisations", "INITIALISATIONS"),
+    "clippings": ("derive.learning.clippings", "CLIPPINGS"),
+    "constraints": ("derive.learning.constraints", "CONSTRAINTS"),
 }
 
 
@@ -82,6 +92,56 @@ def number(key: str, value: object) -> float | None:
     if found != declared.none and not LEAST <= found <= MOST:
         raise SpecError(f"{key} is {shown(value)}, but is {declared.range}")
     return found
+
+
+def clipping(key: str, value: object) -> float | str | None:
+    """Return the norm at which gradients are clipped as a number, another clipping as its text, None for neither."""
+    text = value.strip(" \t") if isinstance(value, str) else value
+    if not isinstance(text, str) or not text[:1].isalpha():
+        return number(key, value)
+    limit = with_options(key, text)[1]["limit"]
+    return float(limit) if base_name(entry(key, text)) == "norm" else entry(key, text)
+
+
+def optional(key: str, value: object) -> str | None:
+    """Return an entry of the key's catalogue, or None."""
+    return None if value is None else entry(key, value)
+
+
+def names(key: str, value: object) -> str | None:
+    """Return names of parameters, separated by commas."""
+    if value is None:
+        return None
+    found = _entries(key, value, KEYS[key].example)
+    for name in found or [""]:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise SpecError(f"{key} holds {shown(name)}, where names such as {KEYS[key].example} are expected")
+    if twice := next((name for name in found if found.count(name) > 1), ""):
+        raise SpecError(f"{key} names {twice} twice")
+    return ", ".join(found)
+
+
+def factors(key: str, value: object) -> str | None:
+    """Return numbers by names of parameters, as ``W1=0.1, b1=0.1``; None if there are none."""
+    if value is None:
+        return None
+    example = KEYS[key].example
+    if isinstance(value, Mapping):
+        pairs = [*itertools.islice(value.items(), MAX_LAYERS)]
+    else:
+        parts = (text.partition("=") for text in _entries(key, value, example) if isinstance(text, str))
+        pairs = [(name.strip(" \t"), number.strip(" \t")) for name, _, number in parts]
+    found = dict[str, str]()
+    for name, factor in pairs:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise SpecError(f"{key} holds {shown(name)}, where it is written as {example}")
+        if name in found:
+            raise SpecError(f"{key} names {name} twice")
+        value = _real(f"{key} of {name}", factor, "0.1")
+        if not LEAST <= value <= MOST:
+            raise SpecError(f"{key} of {name} is {shown(factor)}, but is {KEYS[key].range}")
+        found[name] = number_text(exactly(value))
+    return ", ".join(f"{name}={factor}" for name, factor in found.items()) or None
 
 
 def order(key: str, value: object) -> int:
@@ -195,11 +255,16 @@ KEYS = {
         "an L2 penalty of strength {}",
         none=0,
     ),
-    "clip": _number(
-        "norm at which gradients are clipped",
-        f"a norm from {LEAST:g} to {MOST:g}: leave it out not to clip",
-        "1.0",
-        "gradients clipped at norm {}",
+    "clip": Key(
+        (int, float, str),
+        'a number, or a string such as "value(limit=0.5)"',
+        "NUMBER|NAME",
+        "norm at which gradients are clipped, or value(limit=0.5) to clip each entry",
+        read=clipping,
+        catalogue="clippings",
+        example="1.0",
+        range=f"a norm from {LEAST:g} to {MOST:g}: leave it out not to clip",
+        phrase="gradients clipped at {}",
     ),
     "schedule": _chosen(
         "schedules",
@@ -227,10 +292,11 @@ KEYS = {
     "sample_weight": Key(
         (str,),
         'a string such as "mean"',
-        help="weights of the samples in the error: mean divides by their sum, factor by the number of samples",
+        help="weights of the samples in the error: mean divides by their sum, factor by the number of samples; "
+        "outputs for a weight of each output of a sample",
         read=word,
         phrase="sample weights ({})",
-        words=("none", "mean", "factor"),
+        words=("none", "mean", "factor", "outputs"),
     ),
     "missing": Key(
         (str,),
@@ -246,6 +312,34 @@ KEYS = {
         help="what the error is differentiated with respect to: the parameters, or the inputs too",
         read=word,
         words=("parameters", "inputs"),
+    ),
+    "constraint": Key(
+        (str,),
+        'a string such as "max_norm(limit=3)"',
+        help="that weights keep after each step: max_norm(limit=3) or non_negative",
+        read=optional,
+        catalogue="constraints",
+        left_out="none",
+        phrase="the constraint {}",
+    ),
+    "train": Key(
+        (str, list, tuple),
+        'a string or an array such as ["W3", "b3"]',
+        "NAME[,NAME...]",
+        "the parameters that are trained; the others stay as they are",
+        read=names,
+        example="W3,b3",
+        left_out="all",
+    ),
+    "rate_factors": Key(
+        (str, dict),
+        'a string such as "W1=0.1, b1=0.1", or a table',
+        "NAME=NUMBER[,...]",
+        "factors of the learning rates of single parameters",
+        read=factors,
+        example="W1=0.1,b1=0.1",
+        range=f"a factor from {LEAST:g} to {MOST:g}",
+        left_out="1 for each",
     ),
     "activations": _formulas("activation"),
     "losses": _formulas("loss"),

@@ -60,9 +60,13 @@ class Network(Specification):
     ``optimizer``, ``schedule`` and ``initialisation`` are names from ``OPTIMIZERS``,
     ``SCHEDULES`` and ``INITIALISATIONS``, the first two with options, such as
     ``adam(beta1=0.8)``. ``l1`` and ``l2`` are the strengths of the L1 and the L2 penalty, which are added to the error
-    (loss); 0 turns them off. ``clip`` is the largest norm of the gradients; None turns it off. ``order`` is that of the
-    derivatives: 2 for the product of the Hessian and a vector, beside the gradients. ``truncate`` is the length of
-    the windows of truncated back-propagation through time, for recurrences; None for all steps.
+    (loss); 0 turns them off. ``clip`` is the largest norm of the gradients, or ``value(limit=0.5)`` for the largest
+    size of each entry; None turns it off. ``constraint`` is what weights keep after each step, ``max_norm(limit=3)`` or
+    ``non_negative``. ``train`` names the parameters that are trained, by default all; the others stay as they are, and
+    have no gradients. ``rate_factors`` maps names of parameters to factors of their learning rates, as in
+    ``{"W1": 0.1}`` or ``"W1=0.1"``. ``order`` is that of the derivatives: 2 for the product of the Hessian and a
+    vector, beside the gradients. ``truncate`` is the length of the windows of truncated back-propagation through time,
+    for recurrences; None for all steps.
 
     With the ``sample_weight`` ``mean`` or ``factor``, training takes a weight for each sample: the error of a sample is
     multiplied by it, and a mean over the samples is divided by the sum of the weights (``mean``) or, as before, by the
@@ -85,7 +89,7 @@ class Network(Specification):
     optimizer: str
     l1: float
     l2: float
-    clip: float | None
+    clip: float | str | None
     schedule: str
     initialisation: str
     order: int
@@ -93,6 +97,9 @@ class Network(Specification):
     sample_weight: str
     missing: str
     gradients: str
+    constraint: str | None
+    train: str | None
+    rate_factors: str | None
     activations: tuple[Own, ...]
     losses: tuple[Own, ...]
 
@@ -107,7 +114,7 @@ class Network(Specification):
         optimizer: str = "sgd",
         l1: float = 0.0,
         l2: float = 0.0,
-        clip: float | None = None,
+        clip: float | str | None = None,
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
         order: int = 1,
@@ -117,6 +124,9 @@ class Network(Specification):
         sample_weight: str = "none",
         missing: str = "refuse",
         gradients: str = "parameters",
+        constraint: str | None = None,
+        train: str | Iterable[str] | None = None,
+        rate_factors: str | Mapping[str, float] | None = None,
     ) -> None:
         given = dict(locals())
         widths = read_layers(layers)
@@ -142,6 +152,10 @@ class Network(Specification):
         _check_numbers(self)
         if self.bias == "augmented" and not self.is_dense:
             raise SpecError("bias augmented is for dense layers, without other layers among them: use separate or none")
+        if self.bias == "augmented" and self.constraint is not None:
+            raise SpecError(
+                "bias augmented has biases among the weights, for which a constraint is not meant: use separate or none"
+            )
         if not self.is_standard:
             _check_formulas(self)
         _check_mixing(self)
@@ -226,7 +240,7 @@ class Network(Specification):
         return int(count) if count.is_number else str(count)
 
     def targets_of(self, forward: ForwardPass) -> str:
-        """The kind of targets, one of ``losses.TARGETS``."""
+        """The kind of targets, one of ``loss.TARGETS``."""
         from derive.catalogue.losses import loss
 
         return "real" if self.own_loss else loss(self.loss).targets

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Self
 
 from derive.statement.keys import KEYS, exactly, package_name, with_options
 from derive.statement.own import toml_tables
+from derive.text.entry_text import split_entries
 
 if TYPE_CHECKING:
     from derive.calculus.forward import ForwardPass
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 #: The keys that are no matter of layers.
 LEARNING = (
     *("name", "notation", "optimizer", "l1", "l2", "clip", "schedule", "initialisation", "order", "truncate"),
-    *("sample_weight", "missing", "gradients"),
+    *("sample_weight", "missing", "gradients", "constraint", "train", "rate_factors"),
 )
 
 
@@ -30,7 +33,7 @@ class Specification:
     optimizer: str
     l1: float
     l2: float
-    clip: float | None
+    clip: float | str | None
     schedule: str
     initialisation: str
     order: int
@@ -38,6 +41,9 @@ class Specification:
     sample_weight: str
     missing: str
     gradients: str
+    constraint: str | None
+    train: str | None
+    rate_factors: str | None
 
     def values(self) -> dict[str, Any]:
         """The arguments that make this specification."""
@@ -45,11 +51,26 @@ class Specification:
 
     @property
     def descent(self) -> Descent:
-        """The optimizer, the schedule and the clipping, with their options."""
+        """The optimizer, the schedule, the clipping and the constraint, with their options."""
+        from derive.learning.clippings import CLIPPINGS
         from derive.learning.descent import Descent
 
-        clip = None if self.clip is None else exactly(self.clip)
-        return Descent(*with_options("optimizer", self.optimizer), *with_options("schedule", self.schedule), clip)
+        stepping = *with_options("optimizer", self.optimizer), *with_options("schedule", self.schedule)
+        clipping, limit = CLIPPINGS["norm"], None
+        if isinstance(self.clip, str):
+            clipping, options = with_options("clip", self.clip)
+            limit = options["limit"]
+        elif self.clip is not None:
+            limit = exactly(self.clip)
+        held = None if self.constraint is None else with_options("constraint", self.constraint)
+        constraint, bounds = held or (None, {})
+        return Descent(*stepping, limit, clipping, constraint, bounds, self.factors)
+
+    @property
+    def factors(self) -> dict[str, Fraction]:
+        """The factors of the learning rates of single parameters, by their names."""
+        pairs = (part.split("=") for part in split_entries(self.rate_factors)) if self.rate_factors else ()
+        return {name: Fraction(factor) for name, factor in pairs}
 
     @property
     def digest(self) -> str:
@@ -71,7 +92,7 @@ class Specification:
         return plain + "".join(toml_tables(key, value) for key, value in tables.items())
 
     def targets_of(self, forward: ForwardPass) -> str:
-        """The kind of targets, one of ``losses.TARGETS``."""
+        """The kind of targets, one of ``loss.TARGETS``."""
         raise NotImplementedError
 
     def is_plain(self, key: str) -> bool:
@@ -114,7 +135,7 @@ class Learning(Specification):
     optimizer: str
     l1: float
     l2: float
-    clip: float | None
+    clip: float | str | None
     schedule: str
     initialisation: str
     order: int
@@ -122,6 +143,9 @@ class Learning(Specification):
     sample_weight: str
     missing: str
     gradients: str
+    constraint: str | None
+    train: str | None
+    rate_factors: str | None
 
     def __init__(
         self,
@@ -130,7 +154,7 @@ class Learning(Specification):
         optimizer: str = "sgd",
         l1: float = 0.0,
         l2: float = 0.0,
-        clip: float | None = None,
+        clip: float | str | None = None,
         schedule: str = "constant",
         initialisation: str = "glorot_uniform",
         order: int = 1,
@@ -138,6 +162,9 @@ class Learning(Specification):
         sample_weight: str = "none",
         missing: str = "refuse",
         gradients: str = "parameters",
+        constraint: str | None = None,
+        train: str | Iterable[str] | None = None,
+        rate_factors: str | Mapping[str, float] | None = None,
     ) -> None:
         given = dict(locals())
         self._fill({**given, "name": package_name(name)})

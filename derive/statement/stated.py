@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -43,10 +43,11 @@ from derive.learning.descent import names_taken
 from derive.learning.penalties import L1, L2, PENALTY, penalised
 from derive.statement.keys import entry, exactly
 from derive.statement.quantities import SAME_SAMPLE, Entries, Size, formula
+from derive.statement.randomness import distribution as distribution_of
 from derive.statement.specification import Learning
 from derive.statement.starts import finite, initial
-from derive.statement.weighting import known_only, weighted
-from derive.text.entry_text import base_name
+from derive.statement.weighting import entry_by_entry, weighted
+from derive.text.entry_text import base_name, split_entries
 from derive.text.errors import SpecError, StatementError
 from derive.text.user_text import listed, shown
 
@@ -54,12 +55,17 @@ from derive.text.user_text import listed, shown
 LONGEST_NAME = 100
 #: The kinds of names of a statement, as they are spoken of.
 SIZE, INDEX, SAMPLE, INPUT, TARGET = "a size", "an index", "an index of samples", "an input", "a target"
+RANDOM = "random"
 STEP_NUMBER, WEIGHTS = "a number of the step", "the weights of the samples"
 DECLARED = "a declared tensor"
 #: What the names of stopped tensors end with.
 _STOPPED = "bar"
 #: What stands for the error where it is not stated yet.
 _NO_ERROR = Equation(Tensor("the error", Role.ERROR.value), (), Integer(0))
+#: What is said of data, by their roles.
+_GIVEN: dict[str, str] = {Role.TARGET: TARGET, Role.RANDOM: RANDOM}
+#: Examples of distributions, as arguments.
+_LAWS = ("bernoulli=0.5", "normal=(0, 0.1)")
 PARAMETER, CONSTANT, DEFINED, ERROR = "a parameter", "a constant", "a tensor with an equation", "the error"
 
 
@@ -71,7 +77,8 @@ class StatementBuilder:
     an axis of samples, too. Each method checks what it is given and raises StatementError, in one sentence.
 
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
-    initialisation, order, truncate, sample_weight, missing, gradients. Raises SpecError for an invalid one.
+    initialisation, order, truncate, sample_weight, missing, gradients, constraint, train, rate_factors. Raises
+    SpecError for an invalid one.
 
     >>> from sympy import tanh
     >>> s = StatementBuilder()
@@ -144,7 +151,7 @@ class StatementBuilder:
         self._starts.update(forward.starts)
         self._kinds |= dict.fromkeys(forward.constants, CONSTANT)
         for tensor in (*forward.inputs, *forward.parameters):
-            kind = PARAMETER if tensor in forward.parameters else TARGET if tensor.role == Role.TARGET else INPUT
+            kind = PARAMETER if tensor in forward.parameters else _GIVEN.get(tensor.role, INPUT)
             self._kinds[tensor.name] = kind
             self._checks.add(tensor)
         for equation in equations:
@@ -223,6 +230,26 @@ class StatementBuilder:
         """State a target, of which an input differs only in that predictions do not need it."""
         return self._given(name, Role.TARGET, TARGET, sizes, samples, values)
 
+    def random(self, name: str, *sizes: Size | int, samples: bool = True, **distribution: Any) -> Entries:
+        """State what is drawn anew in each step of training, for each sample; anywhere else it has its mean.
+
+        The distribution is ``bernoulli=0.5``, 1 with that probability and otherwise 0, or ``normal=(0, 0.1)``, with a
+        mean and a standard deviation. Without ``samples``, there is one draw in a step for all samples.
+
+        >>> s = StatementBuilder()
+        >>> s.random("M", 3, bernoulli=0.5)
+        M[3, samples]
+        """
+        if len(distribution) != 1:
+            given = f"{len(distribution)} are given" if distribution else "none is given"
+            raise StatementError(f"{name} needs one distribution, such as {' or '.join(_LAWS)}, and {given}")
+        ((kind, numbers),) = distribution.items()
+        several = numbers if isinstance(numbers, tuple | list) else (numbers,)
+        law = distribution_of(str(name), kind, several)
+        found = self._given(name, Role.RANDOM, RANDOM, sizes, samples, None)
+        self._promises.append(replace(law, tensor=found.tensor))
+        return found
+
     def parameter(self, name: str, *sizes: Size | int, start: Any = None) -> Entries:
         """State what is learned.
 
@@ -246,6 +273,11 @@ class StatementBuilder:
         self._constants[name] = finite(value, f"the constant {name}")
         self._kinds[name] = CONSTANT
         return Tensor(name, Role.CONSTANT.value).symbol
+
+    @property
+    def constants(self) -> Mapping[str, Fraction]:
+        """The values of the constants, by name."""
+        return self._constants
 
     # Formulas.
 
@@ -618,8 +650,13 @@ class StatementBuilder:
                 raise StatementError(
                     "missing is ignore, but no term of the error is a mean over the samples of a target"
                 )
-            terms = [known_only(term, masks) for term in terms]
-        if self.learning.sample_weight != "none":
+            terms = [entry_by_entry(term, masks, "missing is ignore") for term in terms]
+        if self.learning.sample_weight == "outputs":
+            target = self._of_outputs(terms)
+            weight = replace(target, name=self._free_name("c"), role=Role.SAMPLE_WEIGHT.value)
+            self._add_beside(weight, NotNegative(weight), "the weights of outputs")
+            terms = [entry_by_entry(term, {target: weight}, "sample_weight is outputs") for term in terms]
+        elif self.learning.sample_weight != "none":
             if not terms:
                 raise StatementError(
                     f"sample_weight is {self.learning.sample_weight}, but no term of the error is averaged over the "
@@ -642,13 +679,28 @@ class StatementBuilder:
             )
         several = sum(t.role == Role.TARGET for t in self._data) > 1
         name = self._free_name(f"M_{target.name}" if several else "M")
-        self._check_name(name)
         mask = replace(target, name=name, role=Role.KNOWN.value)
-        self._kinds[name] = "the mask of a target"
-        self._data.append(mask)
-        self._checks.add(mask)
-        self._promise(Mask(mask))
+        self._add_beside(mask, Mask(mask), "the mask of a target")
         return target, mask
+
+    def _of_outputs(self, terms: Iterable[Expr]) -> Tensor:
+        """The target whose entries have weights."""
+        targets = [t for t in self._data if t.role == Role.TARGET]
+        read = [t for t in targets if any(t.symbol in term.free_symbols for term in terms)]
+        if len(targets) != 1 or not read or read[0].places is not None or not any(a.sample for a in read[0].axes):
+            raise StatementError(
+                "sample_weight is outputs, but the error is not the mean over the samples of one target of real "
+                "numbers: use mean or factor, or multiply its terms by an input"
+            )
+        return read[0]
+
+    def _add_beside(self, tensor: Tensor, promise: Promise, what: str) -> None:
+        """Let the error read a tensor that comes with a target."""
+        self._check_name(tensor.name)
+        self._kinds[tensor.name] = what
+        self._data.append(tensor)
+        self._checks.add(tensor)
+        self._promise(promise)
 
     def _set_error(self, expression: Expr, name: str | None) -> None:
         if self._error is not None:
@@ -757,6 +809,8 @@ class StatementBuilder:
     def _promised(self, tensor: Any) -> Tensor:
         if not isinstance(tensor, Entries) or tensor.tensor not in (*self._data, *self._parameters):
             raise StatementError(f"a promise about {tensor!r} is of no use: promise something about data or parameters")
+        if tensor.tensor.role == Role.RANDOM:
+            raise StatementError(f"{tensor.name} is random: its distribution says what its entries are")
         return tensor.tensor
 
     def _promise(self, promise: Promise) -> None:
@@ -795,13 +849,16 @@ class StatementBuilder:
                 if (name, str(given[at])) not in self._begins:
                     raise StatementError(f"nothing reads what {name} begins with at {given[at]}: leave it out")
         alone = any(t.about is not None for t in self._data)
-        stepping = ("optimizer", "l1", "l2", "clip", "schedule", "sample_weight", "missing")
+        of_a_step = ("optimizer", "l1", "l2", "clip", "schedule", "sample_weight", "missing")
+        stepping = (*of_a_step, "constraint", "train", "rate_factors")
         trained = [key for key in stepping if not self.learning.is_plain(key)]
         if alone and trained:
             raise StatementError(f"the backward pass of a layer alone takes no step: leave out {listed(trained)}")
         strengths = {name: exactly(getattr(self.learning, name)) for name in (L1.name, L2.name)}
         ordered = in_order(self._stated) if self._declared else self._stated
-        equations, constants = penalised(ordered, self._parameters, strengths, self.supply)
+        frozen = self._frozen()
+        penalties = [p for p in self._parameters if p.name not in frozen]
+        equations, constants = penalised(ordered, penalties, strengths, self.supply)
         return ForwardPass(
             equations,
             tuple(self._data),
@@ -812,6 +869,7 @@ class StatementBuilder:
             tuple(self._outputs),
             dict(self._starts),
             sought=self._of_real_inputs() if alone or self.learning.gradients == "inputs" else tuple(self._sought),
+            frozen=frozen,
             running=() if alone else tuple(self._running),
             beginnings=tuple(
                 Beginning(name, at, formula(given[at], f"a place of {name}"), _others(given, value), value)
@@ -820,12 +878,22 @@ class StatementBuilder:
             ),
         )
 
+    def _frozen(self) -> tuple[str, ...]:
+        """The parameters that are not trained. Raises StatementError for a name that is no parameter's."""
+        known = [p.name for p in self._parameters]
+        trained = split_entries(self.learning.train) if self.learning.train else known
+        for option, names in (("train", trained), ("rate_factors", self.learning.factors)):
+            if unknown := [name for name in names if name not in known]:
+                raise StatementError(f"{option} names {unknown[0]}, which is no parameter: there are {listed(known)}")
+        if idle := [name for name in self.learning.factors if name not in trained]:
+            raise StatementError(f"rate_factors names {idle[0]}, which train leaves out: add it there")
+        return tuple(name for name in known if name not in trained)
+
     def _of_real_inputs(self) -> tuple[str, ...]:
         """The inputs whose entries are real numbers that may change one by one, as far as equations read them."""
         fixed = {p.tensor for p in self._promises if isinstance(p, Mask | SumsToOne)}
         read = {name for e in self._equations for name in symbols_read(e.expression)}
-        no_inputs = (Role.TARGET, Role.SAMPLE_WEIGHT, Role.KNOWN)
-        data = (t for t in self._data if t.about is None and t.places is None and t.role not in no_inputs)
+        data = (t for t in self._data if t.about is None and t.places is None and t.role == Role.INPUT)
         real = [t for t in data if t not in fixed]
         return tuple(t.name for t in real if t.name in read)
 

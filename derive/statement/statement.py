@@ -20,7 +20,8 @@ class Statement(StatementBuilder):
     """The forward equations of a network: a ``text`` in the language of docs/equations.md, or lines in Python.
 
     ``options`` are the learning options of a ``Network``: name, notation, optimizer, l1, l2, clip, schedule,
-    initialisation, order, truncate, sample_weight, missing, gradients. They take precedence over those in the text.
+    initialisation, order, truncate, sample_weight, missing, gradients, constraint, train,
+    rate_factors. They take precedence over those in the text.
     Raises TextError, a StatementError, with everything that is wrong in the text, and SpecError for an invalid option.
     Further lines may be stated by the methods.
     A text uses the layers of `derive list layers`, and one from a file also the files beside it.

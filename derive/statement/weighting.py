@@ -24,10 +24,11 @@ def weighted(term: Expr, weight: Tensor, mean: bool, reads: Index) -> Expr:
     return outside * Sum(weight[(own,)] * whole.function, *whole.limits)
 
 
-def known_only(term: Expr, masks: Mapping[Tensor, Tensor]) -> Expr:
-    """Multiply what a term sums over the entries of each target by its mask, 1 where the target is known.
+def entry_by_entry(term: Expr, masks: Mapping[Tensor, Tensor], option: str) -> Expr:
+    """Multiply what a term sums over the entries of each target by its mask, 1 where the target is known, or weight.
 
-    Raises StatementError if the term reads a target in another way than in a sum over its entries.
+    Raises StatementError if the term reads a target in another way than in a sum over its entries; ``option`` is what
+    asks for it.
     """
     whole = _over_samples(term)
     bound = {index for index, *_ in whole.limits}
@@ -38,8 +39,8 @@ def known_only(term: Expr, masks: Mapping[Tensor, Tensor]) -> Expr:
         (first, *more) = entries
         if more or not {*first.indices} <= bound or not whole.function.has(first):
             raise StatementError(
-                f"missing is ignore, but the error is no sum over the entries of {target.name}, of which a single term "
-                "could be left out: use another loss, or leave out whole samples by a weight of 0"
+                f"{option}, but the error is no sum over the entries of {target.name}, of which a single term could "
+                "be left out or weighted: use another loss, or weights of whole samples (mean or factor)"
             )
         masked = Sum(mask[first.indices] * whole.function, *whole.limits)
         term, whole = term.xreplace({whole: masked}), masked
@@ -47,7 +48,7 @@ def known_only(term: Expr, masks: Mapping[Tensor, Tensor]) -> Expr:
 
 
 def unweighted(error: Expr, names: Collection[str]) -> Expr:
-    """What ``weighted`` and ``known_only`` were given: the error without the weights and the masks of these names."""
+    """What these two functions were given: the error without the weights and the masks of these names."""
     entries = {e for e in error.atoms(Indexed) if str(e.base.label) in names}
     sums = {s: SAMPLES for s in error.atoms(Sum) if s.function in entries}
     return error.xreplace(sums).xreplace(dict.fromkeys(entries, Integer(1)))

@@ -7,6 +7,7 @@ with the equations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from derive.calculus.evaluate import FLOATS, JUMPING, Arithmetic, as_floats, followed, interpret
 from derive.calculus.index import Tensor
 from derive.calculus.program import STAGES, Program
-from derive.learning.descent import SQUARE_NORM
+from derive.learning.descent import CLIP, SQUARE_NORM, WEIGHT_LIMIT
 from derive.record import record
 from derive.targets.named import Point, computed, example, in_axes, offered, predictions, sizes
 from derive.targets.numpy.runtime.check import sides_of_kinks
@@ -137,6 +138,8 @@ class _Cases:
             yield Case(self.program, self._drawn(SAMPLES, 1, self._longest // 2))
         if SQUARE_NORM.name in self.program.tensors:
             yield from self._clipped(first)
+        elif changed := self._limited(first):
+            yield Case(self.program, first, changed)
         larger = self._larger(FEW, 2 * self._longest + 2)
         if larger is not None:
             yield larger
@@ -164,7 +167,18 @@ class _Cases:
     def _clipped(self, point: Point) -> Iterator[Case]:
         square = as_floats(Case(self.program, point).truth[SQUARE_NORM.name]).item()
         for share in (0.5, 2.0) if np.isfinite(square) and square > 0 else ():
-            yield Case(self.program, point, {"clip": Fraction(share * square**0.5)})
+            yield Case(self.program, point, {CLIP: Fraction(share * square**0.5)})
+
+    def _limited(self, point: Point) -> dict[str, Fraction]:
+        """Limits of single entries, and of weights, that some of them are above and others below."""
+        truth = Case(self.program, point).truth
+        found = dict[str, Fraction]()
+        for limit, role in ((CLIP, "gradient"), (WEIGHT_LIMIT, "stepped")):
+            arrays = (truth[n] for n, t in self.program.tensors.items() if t.role == role and n in truth)
+            largest = max((float(np.max(np.abs(as_floats(a)))) for a in arrays), default=0.0)
+            if limit in self.program.constants and 0 < largest < math.inf:
+                found[limit] = Fraction(largest / 2)
+        return found
 
     def _larger(self, most: int, step: int) -> Case | None:
         """Numbers that reach both sides of piecewise functions; None if the network is too large.
@@ -254,14 +268,15 @@ class Case:
                     judged, [r if r[0].name in selecting else j for r, j in zip(rounded, judged, strict=True)]
                 )
         yield from judged
-        if self.program.averages:
+        if self.program.averages or self.program.is_random:
+            case = replace(self, point=self.point.at_means(module))
             with self.constants(module, names):
-                yield from self._predictions(module, names, numbers)
+                yield from case._predictions(module, names, numbers)
 
     def _predictions(
         self, module: Any, names: Mapping[str, str], numbers: Mapping[str, int]
     ) -> Iterator[tuple[Difference, bool]]:
-        """The same for the predictions with running averages."""
+        """The same for the predictions, with running averages and with the means of what is random."""
         truth = self._truth(self.exact or self._is_small, self._program.predicting)
         nudged = predictions(module, self.program, self.point.nudged())
         for (where, name, value), (_, _, moved) in zip(

@@ -118,11 +118,11 @@ def _grid(points: set[float], others: Sequence[tuple[float, ...]]) -> tuple[Arra
 
 
 def _values(function: Any, arguments: tuple[Array, ...], digits: int) -> tuple[tuple[Array, ...], Array]:
-    """Values at the arguments; NaN where the definition is undefined."""
+    """Values at the arguments; NaN where the definition is undefined, or takes an exponential that is not computed."""
     places = list(zip(*arguments, strict=True))
     try:
         found = _exact(function, arguments, digits)
-    except ZeroDivisionError:
+    except (ZeroDivisionError, OverflowError):
         found = np.array([_single(function, at, digits) for at in places])
     for entry in np.flatnonzero(np.isinf(found)):  # log(0) may only need more digits
         found[entry] = _single(function, places[entry], _DIGITS_OF_DIVISORS)
@@ -136,6 +136,8 @@ def _single(function: Any, at: tuple[float, ...], digits: int) -> float:
             return float(_exact(function, tuple(np.array([value]) for value in at), more)[0])
         except ZeroDivisionError:
             continue
+        except OverflowError:
+            break
     return float("nan")
 
 

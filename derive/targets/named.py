@@ -46,6 +46,11 @@ class Point:
         """The number of samples; 1 if no data have an axis of samples."""
         return sizes(program, self.given(program)).get(SAMPLES.name, 1)
 
+    def at_means(self, module: Any) -> Point:
+        """The same point with the means of what is random."""
+        network = module.NETWORK
+        return replace(self, data=network.filled(self.parameters, network.data.rows(self.data)))
+
     def nudged(self) -> Point:
         """The same point with every parameter and state moved by one unit in the last place."""
         signs = np.random.default_rng(0)
@@ -147,15 +152,15 @@ def offered(module: Any, program: Program, point: Point) -> Iterator[tuple[str, 
         for function in ("gradients", *(["input_gradients"] if program.sought else [])):
             for name, value in getattr(module, function)(parameters, *point.data).items():
                 yield f"{function}()", gradients[name], value
-        inputs = point.data[: len(module.NETWORK.data.inputs)]
+        inputs = point.data[: module.NETWORK.data.passed]
         yield "forward()", program.predicted, module.forward(parameters, *inputs)
-        if not program.averages:
+        if not (program.averages or program.is_random):
             yield from predictions(module, program, point)
 
 
 def predictions(module: Any, program: Program, point: Point) -> Iterator[tuple[str, str, Any]]:
     """Results of the functions that predict: the public name, the tensor's name, and the value."""
-    inputs = point.data[: len(module.NETWORK.data.inputs)]
+    inputs = point.data[: module.NETWORK.data.passed]
     with np.errstate(all="ignore"):
         if program.averages:
             yield "predict()", program.predicted, module.predict(dict(point.parameters), *inputs, dict(point.state))
@@ -166,7 +171,7 @@ def predictions(module: Any, program: Program, point: Point) -> Iterator[tuple[s
 def _predicted(module: Any, program: Program, inputs: tuple[Array, ...], point: Point) -> dict[str, Array]:
     """The trainer's predictions; empty if samples are coupled, since `predict` then refuses."""
     data = module.NETWORK.data
-    rows = [np.ascontiguousarray(array) for array in data.turned(inputs)]
+    rows = [np.ascontiguousarray(array) for array in data.rows(inputs)]
     named = dict(zip((datum.name for datum in data.inputs), rows, strict=True))
     trainer = module.Trainer(point.parameters)
     trainer.state = dict(point.state)

@@ -275,7 +275,7 @@ def _of_layer(rendered: Rendered, module: Any) -> float:
     if module.NETWORK.has_input_gradients:
         expected |= module.NETWORK.sensitivities(parameters, *data)
     values: dict[str, Any] = {}
-    layer.forward(parameters, *data[: len(module.NETWORK.data.inputs)], values)
+    layer.forward(parameters, *data[: module.NETWORK.data.passed], values)
     found = getattr(layer, rendered.function)(parameters, *data, values)
     return max(float(np.max(np.abs(found[n] - e)) / max(np.max(np.abs(e)), 1e-290)) for n, e in expected.items())
 

@@ -281,7 +281,8 @@ class _Runner:
     def _go_on(self, exact: Mapping[str, Any]) -> None:
         """Replace the parameters and the state."""
         parameters, state = (
-            {name: exact[self._replaced[name]] for name in part} for part in (self.point.parameters, self.point.state)
+            {name: exact[self._replaced[name]] if name in self._replaced else value for name, value in part.items()}
+            for part in (self.point.parameters, self.point.state)
         )
         self.point = replace(self.point, parameters=parameters, state=state)
 

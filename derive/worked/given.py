@@ -20,7 +20,7 @@ from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import Promise, SumsToOne
 from derive.calculus.roles import Role
-from derive.catalogue.losses import TARGETS
+from derive.catalogue.loss import TARGETS
 from derive.record import record
 from derive.targets.named import in_axes
 from derive.text.errors import SpecError

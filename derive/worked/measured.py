@@ -18,7 +18,6 @@ from derive.calculus.functions import Elementwise
 from derive.calculus.functions import kinks as function_kinks
 from derive.calculus.index import Equation, Index, Tensor
 from derive.calculus.program import Program
-from derive.calculus.roles import Role
 from derive.record import record
 from derive.targets.named import in_axes
 from derive.worked.exact import frozen
@@ -126,7 +125,7 @@ class Meter:
     def run(self, parameters: Values, held: Values | None = None) -> tuple[complex, Mapping[str, Array]]:
         """Run the module's forward pass and error, with what is ``held``; return the error and the pass."""
         forward: dict[str, Array] = dict(held or {})
-        inputs = (d for d, t in zip(self.data, self.program.inputs, strict=True) if t.role == Role.INPUT)
+        inputs = (d for d, t in zip(self.data, self.program.inputs, strict=True) if not t.is_compared)
         self.network.forward(parameters, *inputs, forward)
         return np.asarray(self.network.error(parameters, *self.data, forward)).item(), forward
 

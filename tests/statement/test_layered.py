@@ -119,9 +119,16 @@ def test_a_statement_may_have_a_loss_of_the_catalogue() -> None:
         s.loss("mse", y, o)
 
 
-@pytest.mark.parametrize("layer", [name for name in layer_names() if name not in ("dropout", "embedding")])
+@pytest.mark.parametrize("layer", [name for name in layer_names() if name != "embedding"])
 def test_each_layer_of_the_catalogue_is_used_or_refused(layer: str) -> None:
-    arguments = {"dense": "(4, tanh)", "max_pool": "(2, 2)", "mean_pool": "(2, 2)", "softmax": "", "layer_norm": ""}
+    arguments = {
+        "dense": "(4, tanh)",
+        "max_pool": "(2, 2)",
+        "mean_pool": "(2, 2)",
+        "softmax": "",
+        "layer_norm": "",
+        "dropout": "",
+    }
     given = arguments.get(layer, "" if layer.endswith("_norm") else "(4)")
     try:
         network = Network((4, f"{layer}{given}", 2), activation="identity")
@@ -146,7 +153,8 @@ def test_each_layer_of_the_catalogue_is_used_or_refused(layer: str) -> None:
         ({"layers": "8, residual(eta), 4"}, "its argument is 'eta', which stands for the learning rate"),
         ({"layers": "8, residual(3, foo), 4"}, "entry 2 is residual(3, foo): unknown activation 'foo'"),
         ({"layers": "8, residual(3, softmax), 4"}, "entry 2 is residual(3, softmax): softmax mixes the units"),
-        ({"layers": "8, dropout(M, 0.5), 4"}, "dropout(x, M, p) needs more than the units of the layer before"),
+        ({"layers": "8, dropout(rate=1), 4"}, "bernoulli(0) is no distribution: the probability of 1 must be above 0"),
+        ({"layers": "8, attention, 4"}, "attention(q, k, v, a) needs more than the units of the layer before"),
         ({"layers": "8, embedding(3, 4), 4"}, "derive it with `derive equations`"),
         ({"layers": "8, layer_norm, 4", "bias": "augmented"}, "bias augmented is for dense layers"),
         ({"layers": "8, layer_norm, 4", "activation": "tanh,relu"}, "holds 2 names for the 1 dense layer after"),

@@ -56,6 +56,9 @@ def test_defaults() -> None:
         "none",
         "refuse",
         "parameters",
+        None,
+        None,
+        None,
         (),
         (),
     )

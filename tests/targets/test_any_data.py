@@ -169,7 +169,7 @@ def test_fit_takes_the_steps_of_update(name):
     rows = network.by_rows(parameters, X, Y)
     errors = []
     for batch in (np.arange(0, 5), np.arange(5, 10), np.arange(10, 12)):
-        data = network.data.turned(network.data.chosen(rows, batch))
+        data = network.filled(trainer.parameters, network.data.chosen(rows, batch))
         errors.append(module.update(parameters, *data, 0.05, *state))
     trainer.partial_fit(X, Y, 0.05, batch_size=5)
     assert trainer.history == errors
@@ -229,7 +229,7 @@ def test_a_weight_of_a_sample_counts_it():
     )
 
     def error(X: Any, Y: Any) -> float:
-        return network.measured(parameters, *network.data.turned(network.by_rows(parameters, X, Y)))
+        return network.measured(parameters, *network.filled(parameters, network.by_rows(parameters, X, Y)))
 
     assert np.isclose(M * error(X, {**Y, "weight": twice}), (M + 1) * error(*more))
 

@@ -30,7 +30,7 @@ from derive.arrays.entrywise import proved_form
 from derive.arrays.trial import GREATEST
 from derive.calculus.functions import CALLS, X, derivative, elementwise
 from derive.catalogue.activations import ACTIVATIONS, Activation
-from derive.catalogue.losses import Loss
+from derive.catalogue.loss import Loss
 from derive.command.main import main
 from derive.targets.numpy.evaluator import NumPyEvaluator
 from derive.text.errors import StatementError

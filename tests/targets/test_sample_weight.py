@@ -266,7 +266,7 @@ START = "input x[3]\ntarget y[3]\nparameter W[3]\np[i] = W[i] * x[i]\n"
             "of a sample sum to 1",
         ),
         ("option sample_weight = mean\n" + START + "E = sum((p[i, u] - y[i, u])**2, i, u)", "no term of the error is"),
-        ("option sample_weight = always\n" + START, "'always', where none, mean or factor is expected"),
+        ("option sample_weight = always\n" + START, "'always', where none, mean, factor or outputs is expected"),
     ],
 )
 def test_what_has_no_weights_is_refused(text, message):
@@ -330,3 +330,30 @@ def test_other_scores_are_weighted(loss, last):
         assert trainer.score(X, y, C) == pytest.approx(
             trainer.score(X.repeat(C.astype(int), 0), y.repeat(C.astype(int), 0))
         )
+
+
+def test_outputs_have_weights_of_their_own() -> None:
+    plain, options = ((3, 4, 2), "tanh", "mse", "separate", "psi"), {"sample_weight": "outputs"}
+    weights, targets = DRAW.uniform(0.1, 2, (24, 2)), np.tanh(Z[:, :2])
+    module = module_of(*plain, **options)
+    assert derive(Network(*plain[:3], **options)).check().passed
+
+    def weighed(parameters: Any) -> Any:
+        hidden = anp.tanh(X @ parameters["W1"].T + parameters["b1"].T)
+        outputs = anp.tanh(hidden @ parameters["W2"].T + parameters["b2"].T)
+        return anp.sum(weights * (targets - outputs) ** 2) / (2 * len(X))
+
+    parameters = module.initial_parameters(seed=1)
+    slopes = module.gradients(parameters, X.T, targets.T, weights.T)
+    for name, slope in autograd.grad(weighed)(parameters).items():
+        assert off(slopes[name], slope) < 1e-12
+    known = np.where(weights > 1, targets, np.nan)
+    masked = module_of(*plain, missing="ignore").Trainer(seed=0)
+    trainer = module.Trainer(seed=0)
+    masked.fit(X, known, 3, batch_size=8, progress=False)
+    trainer.fit(X, targets, 3, batch_size=8, sample_weight=1.0 * (weights > 1), progress=False)
+    assert off(trainer.parameters["W1"], masked.parameters["W1"]) < 1e-12
+    with pytest.raises(ValueError, match=r"sample_weight has shape \(24,\); expected \(samples, 2\)"):
+        trainer.fit(X, targets, 1, sample_weight=np.ones(24))
+    with pytest.raises(StatementError, match="sample_weight is outputs, but the error is no sum over the entries of Y"):
+        derive(Network((3, 4, 3), ("tanh", "identity"), "cosine", **options))

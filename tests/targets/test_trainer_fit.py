@@ -63,9 +63,9 @@ def test_each_epoch_has_its_own_order(module):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             self.steps = original(*arguments, **options)
 
-        def run(self, data: Any, batches: Any, rate: float) -> Any:
+        def run(self, data: Any, batches: Any, rate: float, draw: Any) -> Any:
             seen.extend(batches.tolist())
-            return self.steps.run(data, batches, rate)
+            return self.steps.run(data, batches, rate, draw)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.steps, name)

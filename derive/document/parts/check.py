@@ -37,7 +37,7 @@ def check(view: View) -> Part:
         words = "So that a check of few steps crosses the borders of windows, these have {} steps there."
         blocks.append(say(words, str(report.windows)))
     each = "parameter array" if report.together == 1 else f"group of up to {report.together} parameter arrays"
-    whole = report.entries and all(s.is_number and s <= report.entries for s in map(size, view.batch.parameters))
+    whole = report.entries and all(s.is_number and s <= report.entries for s in map(size, view.batch.learned))
     picked = {None: f"for every entry of each {each}", 0: f"along one random direction in each {each}"}
     some = f"for up to {report.entries} entries of each {each}, chosen at random"
     blocks.append(

@@ -186,11 +186,13 @@ def _wider(view: View) -> Iterator[Exercise]:
     network = view.derivation.network
     if network is None or len(network.layers) < 3 or not all(isinstance(w, int) for w in network.layers):
         return
+    if network.train is not None:  # perhaps not the first layer
+        return
     first, *hidden, outputs = (int(w) for w in network.layers)
     other = _varied(view, [("layers", (first, *(2 * w for w in hidden), outputs))])
     if other is None:
         return
-    weight = view.derivation.forward.parameters[0]
+    weight = view.derivation.forward.learned[0]
     before, after = ((count_chains(d.chains, weight), *_costs(d)) for d in (view.derivation, other))
     words = (
         "The gradients take {} multiplications and divisions instead of {} if every chain is multiplied out, and {} "

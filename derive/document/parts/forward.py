@@ -21,6 +21,7 @@ from derive.calculus.tangents import SLOPE
 from derive.catalogue.losses import loss
 from derive.document.array_signs import signs
 from derive.document.blocks import Block, Display, Item, Part, Text, boxes_in, listed, say
+from derive.document.randomness import random_quantities
 from derive.document.through_steps import truncation
 from derive.document.view import View, bound_in
 from derive.learning.penalties import L1, L2
@@ -106,7 +107,7 @@ def outside(view: View) -> str:
 
 
 def _parts(view: View) -> list[Block]:
-    """Say which letters are introduced for a part of an equation, and why, and what derivatives in equations are."""
+    """Say which letters are introduced for a part of an equation, what derivatives in equations are, what is random."""
     statements = view.batch.stage("forward", "error")
     said: list[Block] = []
     slope = next((view.page.symbol(s.target, whole=True) for s in statements if s.equation.note == SLOPE), None)
@@ -118,7 +119,7 @@ def _parts(view: View) -> list[Block]:
         words = "{} is the value of its argument, taken for a constant: the derivative of {} is 0."
         applied = view.set_.apply(view.page.function(STOP), view.letter("x"))
         said.append(say(words, applied, listed([view.page.symbol(s.target, whole=True) for s in stopped])))
-    said += truncation(view)
+    said += [*truncation(view), *random_quantities(view)]
     for statement in (s for s in statements if s.equation.note == PART):
         reader = next(s for s in statements if statement.target.name in symbols_read(s.equation.expression))
         symbols = (view.page.symbol(s.target, whole=True) for s in (statement, reader))
@@ -187,6 +188,8 @@ def _beside_targets(view: View) -> list[Text]:
         Role.SAMPLE_WEIGHT: "holds the weights of the samples" if view.coupled else "the weight of the sample",
         Role.KNOWN: f"{'is ' * view.coupled}1 where a target is known, and 0 where it is missing",
     }
+    if view.derivation.specification.sample_weight == "outputs":
+        words[Role.SAMPLE_WEIGHT] = "holds the weights of the outputs"
     given = [t for t in (view.batch if view.coupled else view.single).inputs if t.role in words]
     page = view.batch_page if view.coupled else view.page
     return [say("{} " + words[Role(t.role)], page.symbol(t, whole=True)) for t in given]

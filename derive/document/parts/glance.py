@@ -69,7 +69,7 @@ def _along(view: View) -> list[Block]:
     page, error = view.page, view.derivation.forward.error
     before = page.symbol(view.batch.tensors[error.target.error])
     directions, sought = listed(view.page.symbol(t, whole=True) for t in view.single.upstream), _sought(view)
-    parameters = listed(page.symbol(p, whole=True) for p in view.single.parameters)
+    parameters = listed(page.symbol(p, whole=True) for p in view.single.learned)
     written = page.lettered(error)
     item = Item(page.symbol(error.target), tuple(written.pieces(error.expression)), "equals")
     v, hessian, jacobian = view.letter(DIRECTIONS[view.order - 2]), *(view.set_.letter(LETTERS[x]) for x in "HJ")

@@ -195,10 +195,15 @@ def _lead(view: View) -> Text:
     if descent.timed:
         words += "; {} is the learning rate of this step, from the schedule " + descent.schedule.name
         boxes.append(view.page.symbol(RATE))
-    if descent.clip is not None:
+    if descent.limit is not None and descent.clipping.entry is None:
         words += "; {} is the squared norm of all gradients together, and {} scales them down to the norm {} if they "
         words += "are longer (Pascanu, Mikolov and Bengio 2013)"
         boxes += [view.page.symbol(t) for t in (SQUARE_NORM, CLIP_SCALE, constant("clip"))]
+    elif descent.limit is not None:
+        words += "; the entries of the gradients are clipped at {} (" + descent.clipping.source + ")"
+        boxes.append(view.page.symbol(constant("clip")))
+    if descent.constraint is not None:
+        words += "; after it, a projection " + descent.constraint.what + " (" + descent.constraint.source + ")"
     return say(words + ":", *boxes)
 
 
@@ -232,13 +237,13 @@ def _by_entries(view: View) -> list[Item]:
 
 def is_of_first(view: View, statement: ArrayAssign) -> bool:
     """Return whether a statement is for all parameters, or for the first one."""
-    return statement.target.owner == view.single.parameters[0] or not statement.target.axes
+    return statement.target.owner == view.single.learned[0] or not statement.target.axes
 
 
 def _stepwise_words(view: View) -> Text:
     """The sentence before the updates with the gradient put in, which in most documents are those of one parameter."""
     words = view.sentence("With the gradient substituted")
-    first, *others = view.single.parameters
+    first, *others = view.single.learned
     if view.exhaustive or not others:
         return say(words + ":")
     return say(words + ", for {}; the other parameters change likewise:", view.page.symbol(first, whole=True))
@@ -382,12 +387,15 @@ def _assigned(view: View, left: Box, right: Box) -> Text:
 
 
 def _for_each_batch(view: View) -> Text:
-    """The data of a batch, and what is the same for all samples."""
-    symbols = {t: view.batch_page.symbol(t, whole=True) for t in view.batch.inputs}
+    """The data of a batch, what is the same for all samples, and what is drawn."""
+    every = {t: view.batch_page.symbol(t, whole=True) for t in view.batch.inputs}
+    symbols = {t: s for t, s in every.items() if t.role != Role.RANDOM}
+    drawn = [s for t, s in every.items() if t not in symbols]
     sampled = [s for t, s in symbols.items() if any(a.sample for a in t.axes)]
     same = [s for s in symbols.values() if s not in sampled]
     words = f"for each batch ({', '.join(['{}'] * len(sampled))})" if sampled else "for each step"
-    return say(words + (", with {}:" if same else ":"), *sampled, *([listed(same)] if same else []))
+    words += ", with {}" * bool(same) + ", draw {}" * bool(drawn) + ":"
+    return say(words, *sampled, *(listed(several) for several in (same, drawn) if several))
 
 
 def _update_lines(view: View) -> list[Step]:

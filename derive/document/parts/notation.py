@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from functools import partial
 
 from sympy import Expr, Integer, Max, Min, erf, erfc, sign
@@ -13,6 +12,7 @@ from derive.arrays import matrix as mx
 from derive.arrays.matrix import walk
 from derive.calculus.curvature import TANGENT
 from derive.calculus.diagonal import COLUMN, COMMON, ENTRIES, ROW
+from derive.calculus.drawn import Drawn
 from derive.calculus.functions import STOP, X, derivative
 from derive.calculus.index import SAMPLES, Index, Tensor
 from derive.calculus.per_sample import EACH, NORM, WEIGHED
@@ -24,6 +24,7 @@ from derive.catalogue.activations import ACTIVATIONS
 from derive.document.blocks import Block, Code, Part, Table, Text, boxes_in, say
 from derive.document.parts.forward import layers_of
 from derive.document.parts.pattern import ranged
+from derive.document.randomness import decimal, distribution
 from derive.document.recursion import Layered
 from derive.document.updates import Updates
 from derive.document.view import View
@@ -35,7 +36,7 @@ from derive.paper.notation import is_canonical
 from derive.paper.page import Page
 from derive.paper.signs import own_signs, role_sign
 from derive.paper.text import text
-from derive.text.entry_text import number_text, printed
+from derive.text.entry_text import printed
 
 #: Largest number of symbols of one kind listed; of more, the middle ones are omitted.
 MOST = 6
@@ -91,6 +92,7 @@ _NOTED = {
 _MEANING: dict[str, str] = {
     "input": "inputs",
     "target": "targets",
+    Role.RANDOM: "random",
     Role.SAMPLE_WEIGHT: "weights of the samples",
     Role.KNOWN: "1 where a target is known, 0 where it is missing",
     "weight": "weights",
@@ -108,6 +110,7 @@ _FOUND: dict[str, str] = {Role.STATED_FACTOR: "shared factor of the gradients", 
 # Meaning of a number or an array of a step.
 OF_A_STEP = {
     "clipped": "clipped gradient of {}",
+    "stepped": "{} after the step, before the constraint",
     "velocity": "velocity of {}: its past steps, each multiplied by the momentum once a step",
     "mean": "first moment of {}: running mean of its gradients",
     "mean_square": "second moment of {}: running mean of its squared gradients",
@@ -215,6 +218,8 @@ def _meaning(view: View, tensor: Tensor, page: Page, number: str | Box) -> Text:
         what = Text(()) if plain else say(", which are the activations{}", layer)
         return say("outputs of the network{}{}", what, _stated_as(view, tensor))
     noun = _MEANING.get(tensor.role, "parameters" if tensor in view.batch.parameters else "intermediate value")
+    if tensor.role == Role.SAMPLE_WEIGHT and view.derivation.specification.sample_weight == "outputs":
+        noun = "weights of the outputs"
     if any(s.equation.note == SLOPE and s.target == tensor for s in view.batch.stage("forward")):
         noun = "derivative in the equations"
     notes = (s.equation.note for s in view.batch.stage("forward") if s.target == tensor)
@@ -241,7 +246,11 @@ def _data(view: View, tensor: Tensor) -> Text:
     if tensor.places is not None:
         ends = (view.page.entry(number) for number in (Integer(tensor.places.start), tensor.places.stop))
         said.append(say("whole numbers from {} to {}", *ends))
-    said += [Text((f"which must {p.wanted}",)) for p in view.derivation.forward.promises if p.tensor == tensor]
+    for promise in (p for p in view.derivation.forward.promises if p.tensor == tensor):
+        if isinstance(promise, Drawn):
+            said.append(say("drawn in each step: {}", distribution(view, promise)))
+        else:
+            said.append(Text((f"which must {promise.wanted}",)))
     if view.sampled and not any(axis.sample for axis in tensor.axes):
         said.append(Text(("the same for all samples",)))
     return say(", {}" * len(said), *said)
@@ -310,7 +319,7 @@ def _of_a_step(view: View) -> Iterator[Row]:
     number = Text((view.set_.words("scalar"),))
     for name, value in view.batch.constants.items():
         symbol = view.batch_page.symbol(constant(name))
-        shown = view.set_.join((symbol, _decimal(view, value)), "equals", SUM)
+        shown = view.set_.join((symbol, decimal(view, value)), "equals", SUM)
         yield Text((shown,)), _fixed(view, name), number
     updates = Updates(view)
     if updates.letter:
@@ -336,17 +345,12 @@ def _fixed(view: View, name: str) -> Text:
     """The meaning of a constant."""
     if view.derivation.network is None:
         return say("constant{}", _stated_as(view, constant(name)))
-    known = {f"l{n}": f"strength of the L{n} penalty" for n in (1, 2)} | {"clip": "largest norm of the gradients"}
+    by_norm = view.descent.clipping.entry is None
+    known = {f"l{n}": f"strength of the L{n} penalty" for n in (1, 2)}
+    known |= {"clip": f"largest {'norm of the gradients' if by_norm else 'size of an entry of a gradient'}"}
+    known |= {"weight_limit": "largest norm of the weights into a unit"}
     options = (*view.descent.optimizer.options, *view.descent.schedule.options)
     return Text((known.get(name) or next(o.meaning for o in options if o.name == name),))
-
-
-def _decimal(view: View, value: Fraction) -> Box:
-    """A constant in decimals, as given."""
-    digits, _, exponent = number_text(value).partition("e")
-    if "/" in digits:
-        return view.set_.fraction(view.set_.number(value.numerator), view.set_.number(value.denominator))
-    return view.set_.decimal(digits, int(exponent) if exponent else None)
 
 
 def _functions(view: View) -> Iterator[Row]:

@@ -28,6 +28,7 @@ def sought(view: View) -> Part:
     gradients: tuple[Block, ...] = (Display((Item(EMPTY, tuple(_gradients(view)), "none"),)),)
     first = view.single.stage("gradient")[0].target
     assert first.about is not None
+    trained = "" if view.single.learned == view.single.parameters else " that are trained"
     optimizer = view.descent.optimizer
     rate, one = view.page.symbol(LEARNING_RATE), view.page.symbol(first.about, whole=True)
     step = view.set_.join((rate, view.page.symbol(first, whole=True)), "thin", PRODUCT)
@@ -42,7 +43,9 @@ def sought(view: View) -> Part:
             view.page.error(),
             step,
             one,
-            ", and does the same for every other parameter" if len(view.single.parameters) > 1 else "",
+            f", and does the same for every other parameter{' that is trained' * bool(trained)}"
+            if len(view.single.learned) > 1
+            else "",
             view.page.symbol(first, whole=True),
             view.page.error(),
             one,
@@ -51,7 +54,7 @@ def sought(view: View) -> Part:
         )
     ]
     if view.total.is_number:
-        words = "So we need the derivative of the loss with respect to each of the {} parameters"
+        words = f"So we need the derivative of the loss with respect to each of the {{}} parameters{trained}"
         few = [view.page.symbol(t, whole=True) for t in _learned(view)]
         if len(few) <= FEW:
             blocks.append(say(words + ": {}.", view.page.entry(view.total), listed(few)))
@@ -60,7 +63,10 @@ def sought(view: View) -> Part:
             blocks.append(say(words + ":", view.page.entry(view.total)))
     else:
         count = Display((Item(EMPTY, tuple(view.page.pieces(view.total)), "none"),))
-        blocks += [say("So we need the derivative of the loss with respect to each parameter. Their number is"), count]
+        blocks += [
+            say("So we need the derivative of the loss with respect to each parameter{}. Their number is", trained),
+            count,
+        ]
         blocks.append(say("and the gradients are"))
     return Part("sought", "What we seek", (*blocks, *gradients, *_of_inputs(view), _price(view)))
 

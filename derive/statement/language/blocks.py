@@ -350,6 +350,7 @@ def _declared(line: Line) -> list[str]:
         "size",
         "input",
         "target",
+        "random",
         "recurrent",
         "parameter",
         "constant",

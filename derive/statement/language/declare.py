@@ -6,7 +6,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from sympy import Symbol, sympify
+
 from derive.calculus.index import Index
+from derive.statement.language.formulas import Formula
 from derive.statement.language.frames import Names
 from derive.statement.language.lines import Declaration, Item, Promise
 from derive.statement.language.meanings import (
@@ -14,6 +17,7 @@ from derive.statement.language.meanings import (
 )
 from derive.statement.language.syntax import Array, Call, Name, Node
 from derive.statement.quantities import Size
+from derive.statement.randomness import distribution
 from derive.text.errors import StatementError
 from derive.text.source import Misread
 from derive.text.user_text import MAX_WIDTH
@@ -55,9 +59,35 @@ class Declarations(Names):
         sizes = [self.size(size) for size in item.sizes]
         self.values[name] = make(name, *sizes, samples=item.samples, values=values)
 
+    def _random(self, item: Item, line: Declaration) -> None:
+        assert isinstance(item.value, Call)
+        name, law = self._final(item.name.name), item.value
+        numbers = tuple(map(self._number_of_law, law.arguments))
+        sides = [*self._leading, *map(self.size, item.sizes)]
+        try:
+            distribution(name, law.name, numbers)
+        except StatementError as problem:
+            raise Misread(law.place, str(problem)) from None
+        self.values[name] = self.statement.random(name, *sides, samples=item.samples, **{law.name: numbers})
+        self.frame.mapped |= {name} if self._leading else set()
+
+    def _number_of_law(self, node: Node) -> Fraction:
+        """A number of a distribution, which may read constants."""
+        formula = Formula(self, {})
+        formula.infer(node, {})
+        known = {Symbol(name, real=True): value for name, value in self.statement.constants.items()}
+        found = formula.operand(node, {}).xreplace({symbol: sympify(value) for symbol, value in known.items()})
+        if not found.is_Rational:
+            raise Misread(node.place, "a number is expected here")
+        return Fraction(found.p, found.q)
+
+    @property
+    def _leading(self) -> list[Size]:
+        """The sizes of the axes over which the block of the frame is applied entry by entry."""
+        return [Size(axis.name or str(axis.extent), axis) for axis in self.frame.axes]
+
     def _recurrent(self, item: Item, line: Declaration) -> None:
-        name = self._final(item.name.name)
-        leading = [Size(axis.name or str(axis.extent), axis) for axis in self.frame.axes]
+        name, leading = self._final(item.name.name), self._leading
         self.values[name] = self.statement.declare(name, *leading, *map(self.size, item.sizes), samples=item.samples)
         self.frame.mapped |= {name} if leading else set()
 
@@ -132,6 +162,7 @@ _DECLARED: dict[str, Callable[[Declarations, Item, Declaration], None]] = {
     "size": Declarations._size_line,
     "input": Declarations._data,
     "target": Declarations._data,
+    "random": Declarations._random,
     "recurrent": Declarations._recurrent,
     "parameter": Declarations._parameter,
     "constant": Declarations._constant,

@@ -18,6 +18,7 @@ from derive.statement.language.syntax import (
     nodes,
     parse,
 )
+from derive.statement.randomness import EXAMPLES
 from derive.text.known import misspelled
 from derive.text.source import Misread, Piece, Place, quoted
 
@@ -308,6 +309,22 @@ def _data(word: str, rest: Piece, place: Place) -> Line:
     return _items(word, rest, item)
 
 
+def _random(word: str, rest: Piece, place: Place) -> Line:
+    def item(piece: Piece) -> Item:
+        text, law = _sides(piece, "~")
+        samples = not text.text.endswith("without samples")
+        text = text if samples else text.part(0, len(text.text) - len("without samples"))
+        example = f"write random {text.text.partition('=')[0].strip()} ~ {EXAMPLES}"
+        if law is None:
+            raise Misread(piece.place, f"what is random needs a distribution: {example}")
+        found = parse(law, "a distribution")
+        if not isinstance(found, Call) or found.options:
+            raise Misread(law.place, f"{quoted(law)} is no distribution with its numbers: {example}")
+        return Item(*_tensor(text), found, "~", samples=samples)
+
+    return _items(word, rest, item)
+
+
 def _parameters(word: str, rest: Piece, place: Place) -> Line:
     def item(piece: Piece) -> Item:
         for sign in "=~":
@@ -411,6 +428,7 @@ WORDS: dict[str, Callable[[str, Piece, Place], Line]] = {
     "size": _sizes,
     "input": _data,
     "target": _data,
+    "random": _random,
     "recurrent": _data,
     "parameter": _parameters,
     "constant": _constants,

@@ -34,6 +34,7 @@ from sympy.concrete.expr_with_limits import ExprWithLimits
 
 from derive.calculus.beginnings import Beginning, all_joined, are_covered
 from derive.calculus.cases import Cases
+from derive.calculus.drawn import Drawn, drawn_of
 from derive.calculus.extremes import Largest, Selected, Smallest
 from derive.calculus.forward import ForwardPass
 from derive.calculus.functions import STOP, Elementwise
@@ -49,6 +50,7 @@ from derive.catalogue.activations import ACTIVATIONS, activation
 from derive.learning.penalties import L1, L2, PENALTY
 from derive.statement.language.meanings import ELEMENTARY, RESERVED
 from derive.statement.language.syntax import is_name
+from derive.statement.randomness import law_text
 from derive.statement.specification import LEARNING, Specification
 from derive.statement.weighting import unweighted
 from derive.text.entry_text import base_name, number_text
@@ -136,11 +138,14 @@ class _Writer:
         lines.append(("samples", [SAMPLES.name] if self.explicit else []))
         given = [t for t in forward.inputs if t.about is None and t.name not in self.by_option]
         lines += [(word, [self._data(t) for t in given if t.role == word]) for word in ("input", "target")]
+        laws = drawn_of(forward.promises, given).items()
+        lines.append(("random", [f"{self._data(forward.tensors[n])} ~ {law_text(law)}" for n, law in laws]))
         lines.append(("recurrent", [self._data(tensor) for tensor in early(forward.equations)]))
         lines.append(("parameter", [self._parameter(p) for p in forward.parameters]))
         lines.append(("constant", [f"{self.name(n)} = {_number(v)}" for n, v in constants.items()]))
         said = [f"{word} {', '.join(items)}" for word, items in lines if items]
-        for promise in (p for p in forward.promises if p.tensor.name not in self.by_option):
+        promised = (p for p in forward.promises if p.tensor.name not in self.by_option and not isinstance(p, Drawn))
+        for promise in promised:
             tensor = promise.tensor
             if isinstance(promise, SumsToOne):
                 axis = tensor.axes[promise.axis]

@@ -9,13 +9,14 @@ from sympy import Expr, Symbol
 
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
+from derive.calculus.drawn import Drawn, drawn_of
 from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import Mask, NotNegative, Positive, Probabilities, Promise, SumsToOne, Weights
 from derive.calculus.roles import Role
 from derive.record import record
 from derive.targets.names import CodeNames
-from derive.targets.numpy.code import quoted
+from derive.targets.numpy.code import python_number, quoted
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import dict_code
 
@@ -47,7 +48,7 @@ KINDS = {
 
 @record
 class Data:
-    """The inputs and the targets of a program; ``target_kind`` is one of ``losses.TARGETS``."""
+    """The inputs and the targets of a program; ``target_kind`` is one of ``loss.TARGETS``."""
 
     program: ArrayProgram
     codes: CodeNames
@@ -56,7 +57,17 @@ class Data:
 
     @cached_property
     def inputs(self) -> tuple[Tensor, ...]:
-        """The inputs."""
+        """The inputs that users give."""
+        return tuple(t for t in self.passed if t.role != Role.RANDOM)
+
+    @cached_property
+    def random(self) -> dict[str, Drawn]:
+        """The distributions of what is random, by name."""
+        return drawn_of(self.promises, self.program.inputs)
+
+    @cached_property
+    def passed(self) -> tuple[Tensor, ...]:
+        """What the forward pass takes: the inputs, and then what is random."""
         return tuple(t for t in self.program.inputs if not t.is_compared)
 
     @cached_property
@@ -89,7 +100,8 @@ class Data:
     def kinds(self) -> dict[str, str]:
         """What the numbers of data and of parameters are, where they are not any real numbers."""
         by_loss = {t.name: self.target_kind for t in self.targets if self.target_kind not in ("real", "classes")}
-        made = {p.tensor.name: [q for q in self.promises if q.tensor == p.tensor] for p in self.promises}
+        promises = [p for p in self.promises if not isinstance(p, Drawn)]
+        made = {p.tensor.name: [q for q in promises if q.tensor == p.tensor] for p in promises}
         return by_loss | {name: _kind(promises) for name, promises in made.items()}
 
     @property
@@ -117,8 +129,9 @@ class Data:
         }
         numbered = [t for t in self.program.inputs if t.places is not None]
         found = {"data": dict_code((t.name, self._shape(t)) for t in self.program.inputs)}
-        found |= {"inputs": str(len(self.inputs))} if len(self.inputs) != 1 else {}
-        found |= {"targets_end": str(len(self.inputs) + len(self.targets))} if self.masks or self.weight else {}
+        found |= {"inputs": str(len(self.passed))} if len(self.passed) != 1 else {}
+        found |= {"targets_end": str(len(self.passed) + len(self.targets))} if self.masks or self.weight else {}
+        found |= {"random": dict_code((n, _law(law)) for n, law in self.random.items())} if self.random else {}
         found |= {"places": dict_code((t.name, self._places(t.places)) for t in numbered)} if numbered else {}
         found |= {"kinds": dict_code((name, quoted(kind)) for name, kind in kinds.items())} if kinds else {}
         found |= {"over": dict_code(over.items())} if over else {}
@@ -155,7 +168,17 @@ class Data:
         sampled = any(axis.sample for tensor in self.program.inputs for axis in tensor.axes)
         columns = all(map(_is_matrix, self.program.inputs))
         beginning = "Samples are columns: " if columns else "Of m samples, " if sampled else "As arrays, "
-        return f"{beginning}{', '.join(shapes)}."
+        return " ".join([f"{beginning}{', '.join(shapes)}.", *self.drawn])
+
+    @property
+    def drawn(self) -> list[str]:
+        """A sentence about each random tensor."""
+        said = []
+        for name, law in self.random.items():
+            numbers = [python_number(number).text for number in law.numbers]
+            what = f"{law.words.format(*numbers)} in a step of training"
+            said.append(f"{self.codes.tensors[name]} is random, {what}, and {numbers[0]}, the mean, in a prediction.")
+        return said
 
     def stored_shape(self, tensor: Tensor) -> str:
         """The shape of a stored array, with ``m`` samples."""
@@ -189,6 +212,11 @@ class Data:
         if any(axis.sample for axis in tensor.axes):
             sides.insert(0, "samples")
         return f"({', '.join(sides)}{',' * (len(sides) == 1)})" if sides else "a number"
+
+
+def _law(law: Drawn) -> str:
+    """A distribution for the runtime."""
+    return f"({', '.join([quoted(law.name), *(python_number(number).text for number in law.numbers)])})"
 
 
 def _kind(promises: list[Promise]) -> str:

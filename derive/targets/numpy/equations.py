@@ -13,7 +13,8 @@ from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
 from derive.calculus.diagonal import DIAGONAL
-from derive.calculus.index import SAMPLE_AXIS, Tensor
+from derive.calculus.forward import extent_symbols
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Tensor
 from derive.calculus.per_sample import PER_SAMPLE
 from derive.calculus.promises import Promise
 from derive.calculus.roles import Role
@@ -111,7 +112,7 @@ def equations_context(
 ) -> dict[str, Any]:
     """Return the context of the templates of the equations, as finished lines of Python.
 
-    ``targets`` is one of ``losses.TARGETS``; ``initialisation`` is that of the weights. Each line
+    ``targets`` is one of ``loss.TARGETS``; ``initialisation`` is that of the weights. Each line
     that computes an equation ends with the number of the equation. Without ``second``, there is no
     second rendering of the steps. Raises SecondRenderingError if that cannot be made.
     """
@@ -137,20 +138,21 @@ def equations_context(
         "prediction": statements.name(program.prediction),
         "error_name": statements.name(statements.error.target),
         "beginning": beginning,
+        "random_widths": _random_widths(statements, bodies, data),
         "state_lines": folded(bodies.width_lines(beginning.widths), STEP),
         "averages": listed(program.averages) if program.averages else "",
         "average_names": f"[{', '.join(quoted(t.name) for t in program.averages.values())}]",
         "predict_signature": fold(
-            f"def predict(parameters: Parameters, {data.arguments(data.inputs)}state: Parameters, "
+            f"def predict(parameters: Parameters, {data.arguments(data.passed)}state: Parameters, "
             "values: Parameters) -> Array:"
         ),
         "starts_signature": fold(f"def initial_parameters(seed: Seed = 0{named}) -> Parameters:"),
         "forward_signature": fold(
-            f"def forward(parameters: Parameters, {data.arguments(data.inputs)}values: Parameters) -> Array:"
+            f"def forward(parameters: Parameters, {data.arguments(data.passed)}values: Parameters) -> Array:"
         ),
         "recurs": bool(program.recurrences),
         "stream_signature": fold(
-            f"def stream(parameters: Parameters, {data.arguments(data.inputs)}state: dict[str, Any]) -> Array:"
+            f"def stream(parameters: Parameters, {data.arguments(data.passed)}state: dict[str, Any]) -> Array:"
         ),
         "error_signature": fold(f"def error({given}values: Parameters) -> Any:"),
         "gradients_signature": fold(f"def gradients({given}values: Parameters) -> Parameters:"),
@@ -166,7 +168,7 @@ def equations_context(
         ),
         "calls": folded(
             (
-                f"forward(parameters, {data.names(data.inputs)}values)",
+                f"forward(parameters, {data.names(data.passed)}values)",
                 f"before: float = error({passed}values)",
                 f"slopes = gradients({passed}values)",
             ),
@@ -179,6 +181,13 @@ def equations_context(
         "of_units": _units(statements),
         "steps": _steps(statements, bodies, data) if second else {"declined": "it could not be made"},
     }
+
+
+def _random_widths(statements: Statements, bodies: Bodies, data: Data) -> Lines:
+    """The lines that read off the widths of what is random."""
+    tensors = (statements.program.tensors[name] for name in data.random)
+    read = {symbol for tensor in tensors for symbol in extent_symbols(tensor)} - {SAMPLES}
+    return bodies.width_lines({s: name for s, name in statements.codes.widths.items() if s in read})
 
 
 def _first(state: Tensor, averages: Mapping[str, str]) -> str:

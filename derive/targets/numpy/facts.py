@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Mul
 
+from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.coupling import coupling
-from derive.calculus.index import Tensor
+from derive.calculus.index import SAMPLES, Tensor
 from derive.calculus.program import Program
 from derive.calculus.properties import values_of
 from derive.targets.fold import WIDTH, fold, folded
 from derive.targets.names import width_names
-from derive.targets.numpy.code import STEP, quoted
+from derive.targets.numpy.code import STEP, python_number, quoted
 from derive.targets.numpy.data import KINDS, Data, sample_axes
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import dict_code
@@ -43,13 +44,14 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
         "pair": data.is_pair,
         "weight": data.kinds[data.weight.name] if data.weight else "",
         "masks": data.masks,
+        "random": bool(data.random),
         "simple": data.is_pair and len(program.outputs) == 1 and not coupled,
         **_predicted(data, _score(network)[0]),
-        **_predict_code(data),
+        **_predict_code(data, context["random_widths"]),
         "coupled_lines": tuple(_wrapped(_coupled_fit(training, listed(program.averages) if program.averages else ""))),
         "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
         "words": tuple(_words(network)),
-        "data_lines": tuple(_fit_lines(data)),
+        "data_lines": (*_fit_lines(data), *(line for said in data.drawn for line in _wrapped(said))),
         "width_lines": tuple(_wrapped(_widths(context["widths"]), 4)),
     }
 
@@ -182,7 +184,7 @@ def _predicted(data: Data, measure: str) -> dict[str, Any]:
     }
 
 
-def _predict_code(data: Data) -> dict[str, Any]:
+def _predict_code(data: Data, widths: Sequence[str]) -> dict[str, Any]:
     """The context of the form ``predict``: the arguments, what makes arrays of them, and the result."""
     program, names = data.program, data.codes.tensors
     dtype = "next(iter(parameters.values())).dtype"
@@ -198,12 +200,26 @@ def _predict_code(data: Data) -> dict[str, Any]:
         if len(tensor.axes) < 2:
             code += ".reshape(1, -1)" if tensor.name not in axes else ".reshape(-1, 1)"
         reads.append(f"{names[tensor.name]} = {turned(tensor, code) if len(tensor.axes) > 1 else code}")
+    reads += [*widths, *_means(data, axes, dtype)]
     outputs = [(name, turned(program.tensors[name], names[name])) for name in program.outputs]
     return {
         "predict_arguments": [f"{name}: Any" for name in arguments],
         "predict_reads": folded(tuple(reads), ""),
         "predict_result": outputs[0][1] if len(outputs) == 1 else dict_code(outputs),
     }
+
+
+def _means(data: Data, axes: Mapping[str, int | None], dtype: str) -> list[str]:
+    """The lines that give what is random its mean, for the samples of the inputs."""
+    names, sampled = data.codes.tensors, (t for t in data.inputs if any(axis.sample for axis in t.axes))
+    counts = (f"{names[t.name]}.shape[{axes.get(t.name, 1)}]" for t in sampled)
+    samples = next(counts, "1")
+    found = []
+    for name, law in data.random.items():
+        sides = mx.Array(data.program.tensors[name]).shape
+        shape = ", ".join(samples if side == SAMPLES else data.extent(side) for side in sides)
+        found.append(f"{names[name]} = np.full(({shape}), {python_number(law.mean).text}, {dtype})")
+    return found
 
 
 def _not_comparable(prediction: Tensor, target: Tensor, kind: str) -> tuple[str, str]:

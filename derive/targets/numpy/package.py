@@ -46,7 +46,7 @@ _RUNTIME = {
 _CURVED = ("_described", "_generator", "_positive_integer", "_real_numbers")
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
-    *("values", "rows", "data", "finite", "parameters", "network", "steps", "stopping", "orders", "rates"),
+    *("values", "draws", "rows", "data", "finite", "parameters", "network", "steps", "stopping", "orders", "rates"),
     *("holding_out", "files", "course", "checkpoint", "diagnosis", "stream", "fitting", "stepper", "scores"),
     *("reading", "predictor", "trainer", "example", "check", "check_steps", "report"),
 )
@@ -106,7 +106,7 @@ class Rendered:
     def _forward_words(self) -> list[str]:
         """The docstring of ``forward``; long shapes have a paragraph of their own."""
         data = self.context["data"]
-        inputs = "; ".join(f"{data.codes.tensors[t.name]}, {data.stored_shape(t)}" for t in data.inputs)
+        inputs = "; ".join(f"{data.codes.tensors[t.name]}, {data.stored_shape(t)}" for t in data.passed)
         shapes = f"the output, {data.stored_shape(data.program.prediction)}{f', for inputs {inputs}' if inputs else ''}"
         line = f'"""Return {shapes}; fill `values`."""'
         if len(line) <= WIDTH - 4:

@@ -24,6 +24,8 @@ _ENTRYWISE = (mx.Hadamard, mx.Plus, mx.Scale, mx.Map, mx.Power)
 def require(lines: Iterable[Line], program: ArrayProgram) -> None:
     """Raise NotStraight unless every statement has calls of its own."""
     listed = [line for line in lines if line.stage != "update"]
+    if program.learned != program.parameters:
+        raise NotStraight("a parameter that is not trained")
     for tensor in (*program.inputs, *program.parameters):
         allowed = [[False], [False, False]] if tensor in program.parameters else [[False, True]]
         allowed += [[True]] if tensor.role == Role.SAMPLE_WEIGHT else []

@@ -150,7 +150,7 @@ class _Printer(FormPrinter):
         self.code.store.append(f"{outside}[...] = {inside}{turn}")
 
     def _data(self) -> None:
-        """The inputs, turned as they come, with their ones if they have any; and all that is compared."""
+        """The inputs, turned as they come, with their ones if they have any; what is random; all that is compared."""
         (x, *compared), setup, in_rows = self.program.inputs, self.code, self.made.rows
         ones = self.made.ones.get(x.name)
         inputs, samples = (self.text(axis.extent) for axis in x.axes)
@@ -170,7 +170,8 @@ class _Printer(FormPrinter):
         setup.targets = f"Y{ALL}" if in_rows else setup.make(self.scope.fresh("Y_by_rows"), by_rows)
         first: Expr = Integer(0)
         for tensor, (count, _) in zip(compared, sides, strict=True):
-            name = "Y" if len(compared) == 1 else self.scope.fresh("targets") if first == 0 else self.name(tensor)
+            several = self.scope.fresh("targets") if tensor.role == Role.TARGET else self.name(tensor)
+            name = "Y" if len(compared) == 1 else several
             if len(compared) > 1:
                 setup.make(f"{name}{ALL}", f"Y{ALL}{self.slice(first, count, 1 + self.units)}")
             setup.batch[name] = f"list({name}{ALL})"
@@ -346,6 +347,8 @@ class _Printer(FormPrinter):
             return mx.Array(_each(node.tensor, owner))
         if isinstance(node, mx.Broadcast | mx.Repeat):
             return self._of_each(node.of, owner)
+        if isinstance(node, mx.SumOver):  # the arrays of a step have other axes
+            raise NotStraight("an update that sums over an axis")
         return mx.rebuilt(node, tuple(self._of_each(c, owner) for c in mx.children(node)))
 
     def _keep_state(self, each: str, state: Tensor, owner: Tensor) -> None:

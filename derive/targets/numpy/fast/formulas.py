@@ -72,7 +72,7 @@ class NotStraight(ValueError):
 def is_straight(function: Any) -> bool:
     """Whether NumPy has calls for all that a function is made of."""
     if not (isinstance(function, type) and issubclass(function, Elementwise)):
-        return function in UFUNCS
+        return function in (*UFUNCS, Max, Min)
     expression: Expr = computed(function)  # type: ignore[arg-type]
     made_of = expression.atoms(Function, Max, Min)
     return all(isinstance(f, (*UFUNCS, Piecewise, Max, Min)) for f in made_of)

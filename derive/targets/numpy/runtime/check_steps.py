@@ -42,7 +42,7 @@ def compare_steps(
     state = network.initial_state(parameters) if state is None else state
     network.check_state(parameters, state)
     parameters = {name: value.astype(np.float64) for name, value in parameters.items()}
-    rows = network.data.counted(network.data.turned(network.stored(parameters, data)))
+    rows = network.data.counted(network.data.rows(network.stored(parameters, data)))
     rate, count = _checked_rate(learning_rate), _positive_integer(steps, "steps")
     if faster is None or faster.change(network):
         return 0.0  # fit takes its steps with update
@@ -73,7 +73,7 @@ class _Apart(NamedTuple):
         second, kept = _copied(self.parameters), _copied(self.state)
         steps = _Fast(self.faster, self.network, second, kept, batches.shape[1])
         rows = [np.ascontiguousarray(array) for array in self.rows]
-        errors = steps.run(steps.arranged(rows), batches, rate)
+        errors = steps.run(steps.arranged(rows), batches, rate, np.random.default_rng)
         steps.store(second, kept)
         found = _together(second, kept, errors)
         signs = np.random.default_rng(0)
@@ -82,7 +82,7 @@ class _Apart(NamedTuple):
             for name, value in self.parameters.items()
         }
         moved = self.stepped(nudged, batches, rate)
-        data = self.network.data.turned(self.rows)
+        data = self.network.filled(self.parameters, self.rows)
         terms = max(map(_largest, self.network.values(self.parameters, data).values()))
         off = []
         for name, value in stated.items():
@@ -96,11 +96,12 @@ class _Apart(NamedTuple):
     ) -> Parameters:
         """What there is after a step by `update` for each batch."""
         now, kept = _copied(parameters), _copied(self.state)
-        turned, chosen = self.network.data.turned, self.network.data.chosen
-        errors = [
-            self.network.step(now, kept, turned(chosen(self.rows, batch)), rate)
-            for batch in batches
-        ]
+        network, chosen = self.network, self.network.data.chosen
+        errors = []
+        for number, batch in enumerate(batches):
+            draw = np.random.default_rng(number)
+            data = network.filled(now, chosen(self.rows, batch), draw)
+            errors.append(network.step(now, kept, data, rate))
         return _together(now, kept, errors)
 
 

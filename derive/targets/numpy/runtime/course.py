@@ -106,13 +106,19 @@ class _Course:
         steps = self._turn_to(self.steps[size])
         while len(batches):
             part, batches = batches[: steps.chunk], batches[steps.chunk :]
-            errors = steps.run(self.data, part, self.rate)
+            errors = steps.run(self.data, part, self.rate, self._draw())
             self.pending.append((steps, part, errors))
             if not np.isfinite(errors).all():
                 self._retreat()
             if self.interrupts.noted or time.perf_counter() > self.due:
                 self.settle()
                 self.interrupts.deliver()
+
+    def _draw(self) -> Callable[[int], np.random.Generator]:
+        """What the steps after the pending ones draw from."""
+        ahead = sum(len(batches) for _, batches, _ in self.pending)
+        orders = self.trainer.orders
+        return lambda number: orders.draw(ahead + number)
 
     def _turn_to(self, steps: _Plain) -> _Plain:
         """Let `steps` go on where others have ended, or where the trainer is."""
@@ -175,8 +181,9 @@ class _Course:
         large = f"the learning rate {self.rate:g} is too large, or the data are"
         rows = [row for _, batches, _ in taken for row in batches][good]
         network = self.trainer.network
-        batch = network.data.turned(network.data.chosen(self.given, rows))
-        why = _why_not_finite(network, self.trainer.parameters, batch, large, broken)
+        parameters, draw = self.trainer.parameters, self.trainer.orders.draw()
+        batch = network.filled(parameters, network.data.chosen(self.given, rows), draw)
+        why = _why_not_finite(network, parameters, batch, large, broken)
         raise ArithmeticError(
             f"{what} {step}: {why}; the trainer is left before that step"
         )
@@ -210,7 +217,8 @@ class _Course:
             part = batches[:count]
             count -= len(part)
             if len(part):
-                errors = self._turn_to(steps).run(self.data, part, self.rate)
+                ready, draw = self._turn_to(steps), self._draw()
+                errors = ready.run(self.data, part, self.rate, draw)
                 self.pending.append((steps, part, errors))
 
     def aside(self, callback: Callable[[Any], object]) -> tuple[object, bool]:

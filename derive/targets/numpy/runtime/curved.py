@@ -59,7 +59,7 @@ class CurvedTrainer(TrainerBase):
         """
         direction, data = self._direction(V, "V"), self._turned(X, Y)
         jacobian, product = map(self._module, ("jacobian_product", GAUSS_NEWTON))
-        along = dict(zip(self.parameters, direction, strict=True))
+        along = dict(zip(self._learned, direction, strict=True))
         known = {**self.parameters, **{f"V {n}": array for n, array in along.items()}}
         known |= {d.name: a for d, a in zip(self.network.data.all, data, strict=True)}
         values: Parameters = {}
@@ -87,9 +87,9 @@ class CurvedTrainer(TrainerBase):
             values, module = self._each(X, Y, DIAGONAL), self.products[DIAGONAL]
             return {
                 name: values[module.OUTPUTS[name]].reshape(value.shape)
-                for name, value in self.parameters.items()
+                for name, value in self._learned.items()
             }
-        size = sum(value.size for value in self.parameters.values())
+        size = sum(value.size for value in self._learned.values())
         count, generator = size, _generator(seed)
         if draws is not None:
             count = _positive_integer(draws, "draws")
@@ -134,7 +134,7 @@ class CurvedTrainer(TrainerBase):
 
         Their sum is the trace of G, without that of a penalty.
         """
-        ones = [np.ones_like(value) for value in self.parameters.values()]
+        ones = [np.ones_like(value) for value in self._learned.values()]
         values = self._each(X, Y, DIAGONAL)
         product, given = self._module(DIAGONAL).gauss_newton_diagonal, values.pop("")
         (found,) = product(self.parameters, *given, *ones, values).values()
@@ -160,7 +160,7 @@ class CurvedTrainer(TrainerBase):
         from importlib import import_module
 
         linear: Any = import_module("scipy.sparse.linalg")  # SciPy has no types
-        size = sum(value.size for value in self.parameters.values())
+        size = sum(value.size for value in self._learned.values())
 
         def times(vector: Array) -> Array:
             return self.flat(self.hessian_product(self.shaped(vector), X, Y))
@@ -169,15 +169,15 @@ class CurvedTrainer(TrainerBase):
 
     def flat(self, arrays: Mapping[str, Array]) -> Array:
         """Return a dict of arrays like the parameters as one vector."""
-        return np.concatenate([np.ravel(arrays[name]) for name in self.parameters])
+        return np.concatenate([np.ravel(arrays[name]) for name in self._learned])
 
     def shaped(self, vector: Array) -> Parameters:
         """Return a vector that `flat` makes as a dict of arrays."""
         found, start, numbers = {}, 0, np.ravel(vector)
-        size = sum(value.size for value in self.parameters.values())
+        size = sum(value.size for value in self._learned.values())
         if numbers.size != size:
             raise ValueError(f"the vector has {numbers.size} entries, not {size}")
-        for name, value in self.parameters.items():
+        for name, value in self._learned.items():
             found[name] = numbers[start : start + value.size].reshape(value.shape)
             start += value.size
         return found
@@ -195,6 +195,11 @@ class CurvedTrainer(TrainerBase):
         found: Parameters = product(self.parameters, *data, *last, values)
         return found
 
+    @property
+    def _learned(self) -> Parameters:
+        """The parameters that are trained: the derivatives are with respect to them."""
+        return {name: self.parameters[name] for name in self.network.slopes}
+
     def _module(self, name: str) -> Any:
         if name not in self.products:
             known = ", ".join(self.products)
@@ -205,17 +210,17 @@ class CurvedTrainer(TrainerBase):
         """The checked data, as they are computed with."""
         network = self.network
         network.check_parameters(self.parameters)
-        return [*network.data.turned(self._data(X, Y))]
+        return [*network.filled(self.parameters, self._data(X, Y))]
 
     def _direction(self, V: Any, called: str) -> list[Array]:
         """The arrays of a direction, in the order of the parameters."""
-        if not isinstance(V, Mapping) or V.keys() != self.parameters.keys():
-            names = ", ".join(self.parameters)
+        if not isinstance(V, Mapping) or V.keys() != self._learned.keys():
+            names = ", ".join(self._learned)
             given = ", ".join(map(str, V)) if isinstance(V, Mapping) else _described(V)
             what = f"must be a dict of arrays with the names {names}, not {given}"
             raise ValueError(f"{called} {what}")
         found = []
-        for name, value in self.parameters.items():
+        for name, value in self._learned.items():
             array = _real_numbers(V[name], f'{called}["{name}"]', self.dtype)
             if array.shape != value.shape:
                 shape = f"has the shape {array.shape}, not {value.shape}"

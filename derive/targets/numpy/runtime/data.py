@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
+from derive.targets.numpy.runtime.draws import _entries, _Law
 from derive.targets.numpy.runtime.rows import _contiguous, _read_later, _Rows
 from derive.targets.numpy.runtime.values import (
     Array,
@@ -32,6 +33,7 @@ class _Datum(NamedTuple):
     over     the axis over which shares sum to 1
     target   whether they are targets
     beside   whether they are the weights of the samples, or masks of the targets
+    law      the distribution that a step of training draws them from, if they are drawn
     """
 
     name: str
@@ -41,6 +43,7 @@ class _Datum(NamedTuple):
     over: int = 0
     target: bool = False
     beside: bool = False
+    law: _Law = ()
 
     @property
     def is_weight(self) -> bool:
@@ -165,7 +168,10 @@ class _Datum(NamedTuple):
 
 
 class _Data:
-    """The inputs and the targets, in the order of the functions' arguments."""
+    """The inputs and the targets, in the order of the functions' arguments.
+
+    What is random stands between them. Users do not give it, and rows are without it.
+    """
 
     def __init__(self, data: Sequence[_Datum]) -> None:
         """Keep what each is."""
@@ -174,7 +180,11 @@ class _Data:
         #: What says which entries of the targets are known, in their order.
         self.masks = tuple(d for d in data if d.beside and not d.is_weight)
         self.targets = tuple(datum for datum in data if datum.target)
-        self.inputs = tuple(d for d in data if not d.target and not d.beside)
+        self.random = tuple(datum for datum in data if datum.law)
+        self.given = tuple(datum for datum in data if not datum.law)
+        self.inputs = tuple(d for d in self.given if not d.target and not d.beside)
+        #: How many of the data the forward pass takes.
+        self.passed = len(self.inputs) + len(self.random)
         self._shapes = [
             (datum.shape, datum.axis, any(isinstance(e, str) for e in datum.shape))
             for datum in data
@@ -236,7 +246,9 @@ class _Data:
         called = [(datum, name) for datum, _, name in given]
         if self.weight is not None and not inputs_only:
             if sample_weight is None:
-                sample_weight = np.ones(self.samples(arrays))
+                beside = arrays[len(self.inputs)].shape  # the target of which they are
+                of_outputs = len(self.weight.shape) > 1 and self.weight.shape[0] != 1
+                sample_weight = np.ones(beside if of_outputs else self.samples(arrays))
             name = f"{of}sample_weight"
             arrays.append(self.weight.read(sample_weight, sizes, dtype, name, True))
             called.append((self.weight, name))
@@ -255,13 +267,13 @@ class _Data:
     def weights(self, rows: Sequence[Array]) -> Array:
         """The weight of each sample, for equations that read it."""
         assert self.weight is not None
-        return rows[self.all.index(self.weight)].reshape(-1)
+        return rows[self.given.index(self.weight)].reshape(-1)
 
     def known(self, rows: Sequence[Array]) -> Array | None:
         """Which entries of the first target are known; None if all are."""
         if not self.masks:
             return None
-        known: Array = rows[self.all.index(self.masks[0])] == 1
+        known: Array = rows[self.given.index(self.masks[0])] == 1
         return known
 
     @property
@@ -331,7 +343,7 @@ class _Data:
         """How many samples there are; 1 where no data have an axis of samples."""
         counts = (
             len(array)
-            for datum, array in zip(self.all, rows, strict=False)
+            for datum, array in zip(self.given, rows, strict=False)
             if datum.axis is not None
         )
         return next(counts, 1)
@@ -340,7 +352,7 @@ class _Data:
         """Some of the samples; what is the same for all samples stays as it is."""
         return tuple(
             array if datum.axis is None else array[which]
-            for datum, array in zip(self.all, rows, strict=False)
+            for datum, array in zip(self.given, rows, strict=False)
         )
 
     def kept(self, rows: Sequence[Array], which: Array) -> tuple[Array, ...]:
@@ -351,20 +363,57 @@ class _Data:
             else array
             if datum.axis is None
             else array[which]
-            for datum, array in zip(self.all, rows, strict=False)
+            for datum, array in zip(self.given, rows, strict=False)
         )
 
-    def turned(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
-        """Stored data with samples as rows, or the other way round."""
-        pairs = zip(self.all, arrays, strict=False)
-        return tuple(d.turned(np.asarray(a)) for d, a in pairs)
+    def rows(self, stored: Sequence[Array]) -> tuple[Array, ...]:
+        """Stored data with samples as rows, without what is random."""
+        pairs = zip(self.all, stored, strict=False)
+        return tuple(d.turned(np.asarray(a)) for d, a in pairs if not d.law)
+
+    def filled(
+        self,
+        rows: Sequence[Array],
+        sizes: Mapping[str, int],
+        dtype: Any,
+        draw: np.random.Generator | None,
+    ) -> tuple[Array, ...]:
+        """Data with samples as rows as they are stored, with what is random.
+
+        That is drawn, or has its mean if there is nothing to `draw` from.
+        """
+        pairs = [*zip(self.given, rows, strict=False)]
+        found = [d.turned(np.asarray(a)) for d, a in pairs]
+        if not self.random:
+            return tuple(found)
+        known, samples = dict(sizes), self.samples(rows)
+        for (datum, _), array in zip(pairs, found, strict=True):
+            _resolved(datum.shape, array.shape, known)
+        end = len(self.inputs)
+        found[end:end] = self.drawn(samples, known, dtype, draw)
+        return tuple(found)
+
+    def drawn(
+        self,
+        samples: int,
+        sizes: Mapping[str, int],
+        dtype: Any,
+        draw: np.random.Generator | None,
+    ) -> list[Array]:
+        """What is random for so many samples, as it is stored."""
+        shapes = (
+            tuple(samples if e is None else _at(e, sizes) for e in datum.shape)
+            for datum in self.random
+        )
+        pairs = zip(self.random, shapes, strict=True)
+        return [_entries(datum.law, shape, dtype, draw) for datum, shape in pairs]
 
     def by_name(
         self, arrays: Sequence[Array]
     ) -> tuple[dict[str, Array], dict[str, Array]]:
         """Stored inputs and targets by name, samples as rows."""
-        rows = [np.ascontiguousarray(array) for array in self.turned(arrays)]
-        found = dict(zip((datum.name for datum in self.all), rows, strict=True))
+        rows = [np.ascontiguousarray(array) for array in self.rows(arrays)]
+        found = dict(zip((datum.name for datum in self.given), rows, strict=True))
         targets, inputs = (
             {datum.name: found[datum.name] for datum in some}
             for some in (self.targets, self.inputs)
@@ -374,7 +423,9 @@ class _Data:
     def scaled(self, arrays: Sequence[Array], factor: float) -> tuple[Array, ...]:
         """The data with the real inputs multiplied by a number."""
         return tuple(
-            array if d.target or d.places or d.kind != "real" else factor * array
+            array
+            if d.target or d.places or d.law or d.kind != "real"
+            else factor * array
             for d, array in zip(self.all, arrays, strict=True)
         )
 

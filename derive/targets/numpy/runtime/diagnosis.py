@@ -73,8 +73,9 @@ def _table(trainer: Any, data: Sequence[Array], rate: float) -> str:
     changes: list[tuple[str, ...]] = [
         ("parameter", "number", "size", "gradient", "step / size")
     ]
-    for name, value in trainer.parameters.items():
-        size, slope, step = map(_size, (value, slopes[name], after[name] - value))
+    for name, gradient in slopes.items():
+        value = trainer.parameters[name]
+        size, slope, step = map(_size, (value, gradient, after[name] - value))
         ratio = f"{step / size:.2g}" if size else "-"
         changes.append((name, f"{value.size}", f"{size:.2g}", f"{slope:.2g}", ratio))
     return "\n\n".join(_aligned(part) for part in (rows, changes) if len(part) > 1)
@@ -110,7 +111,8 @@ def _concerns(
     learned = sum(value.size for value in trainer.parameters.values())
     count = max(_FEW_SAMPLES, min(_SAMPLES, _PRODUCTS // max(1, learned)))
     count = min(count, network.data.samples(rows))
-    data = network.data.turned(network.data.chosen(rows, slice(0, count)))
+    chosen = network.data.chosen(rows, slice(0, count))
+    data = network.filled(trainer.parameters, chosen)
     values = network.values(trainer.parameters, data)
     error = float(network.error(trainer.parameters, *data, values))
     before = trainer.epoch_history[-2:-1]

@@ -115,6 +115,9 @@ def _arrays(stream: IO[bytes], where: str) -> dict[str, Array]:
     """The arrays of a file, by their names: no more than it has bytes."""
     try:
         size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 22))  # the length of the end of an archive
+        if stream.read(4) != b"PK\x05\x06":
+            raise ValueError("the file does not end where the archive does")
         stream.seek(0)
         with zipfile.ZipFile(stream) as archive:
             members = archive.infolist()

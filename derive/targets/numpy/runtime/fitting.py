@@ -191,7 +191,7 @@ class _Fitting:
     def _validation_error(self, held_out: Sequence[Array]) -> float:
         """The error on the samples that are held out, as one batch."""
         trainer, network = self.trainer, self.network
-        batch = network.data.turned(held_out)
+        batch = network.filled(trainer.parameters, held_out)
         with np.errstate(all="ignore"):
             found = network.measured(trainer.parameters, *batch, state=trainer.state)
         if not math.isfinite(found):

@@ -48,12 +48,14 @@ class Network(_Learned):
     parameters   the shapes of the parameters, in order
     data         the shapes of the inputs and then of the targets, None being the axis
                  of the samples; an extent alone is that of rows, samples being columns
-    inputs       how many of the data are inputs
+    inputs       how many of the data the forward pass takes
     targets_end  how many are inputs or targets, if weights or masks come after them
     places       of integer data, the axis that they number: its extent and its start
     kinds        what the numbers of data and of parameters are, where they are not any
                  real numbers: unit, classes, signs, counts, mask, positive, chances,
                  shares, weights (their sum divides) or factors
+    random       the distributions of what is random: bernoulli and the probability of
+                 1, or normal, the mean and the standard deviation
     over         of what sums to 1, the axis of the sum, if it is not the first
     output       the tensor that is predicted
     outputs      all that are predicted, if there are several
@@ -62,7 +64,7 @@ class Network(_Learned):
     names        the names that the user has given, where code needs another name
     targets      what targets may be: real, or a kind as in `kinds`
     equations    the number of the equation of each tensor
-    gradients    the number of the equation of each parameter's gradient
+    gradients    the number of the equation of the gradient of what is trained
     updates      the same for what replaces each array, in the order of a step
     error_name   the name of the error among the equations
     undefined    the equations that may divide by 0, or have no root or logarithm
@@ -94,6 +96,7 @@ class Network(_Learned):
         places: Mapping[str, tuple[Extent, int]] | None = None,
         kinds: Mapping[str, str] | None = None,
         over: Mapping[str, int] | None = None,
+        random: Mapping[str, tuple[Any, ...]] | None = None,
         outputs: tuple[str, ...] = (),
         axes: Mapping[str, int | None] | None = None,
         names: Mapping[str, str] | None = None,
@@ -122,6 +125,7 @@ class Network(_Learned):
                     self.over.get(name, 0),
                     inputs <= number < end,
                     number >= end,
+                    (random or {}).get(name, ()),
                 )
                 for number, (name, shape) in enumerate(data.items())
             ]
@@ -198,8 +202,8 @@ class Network(_Learned):
             _check_lengths(samples, found, self.data.all[0].name, "values")
 
     def _check_slopes(self, parameters: Parameters, slopes: Any) -> None:
-        """Raise unless there is a gradient of each parameter, and of its shape."""
-        for name in self.shapes:
+        """Raise unless what is trained has gradients, each of its parameter's shape."""
+        for name in self.slopes:
             where = f"gradients in {self.file} returns"
             if name not in slopes:
                 raise ValueError(f"{where} no gradient of {name}")
@@ -333,6 +337,19 @@ class Network(_Learned):
         sizes, dtype = self.sizes(parameters), _dtype(parameters)
         return self.data.by_rows(X, Y, sizes, dtype, of, sample_weight=sample_weight)
 
+    def filled(
+        self,
+        parameters: Parameters,
+        rows: Sequence[Array],
+        draw: np.random.Generator | None = None,
+    ) -> tuple[Array, ...]:
+        """Rows, or those of the inputs alone, as data that are computed with.
+
+        What is random is drawn, or has its mean where there is nothing to `draw` from.
+        """
+        sizes = self.sizes(parameters) if self.data.random else {}
+        return self.data.filled(rows, sizes, _dtype(parameters), draw)
+
     def inputs_by_rows(self, parameters: Parameters, X: Any) -> tuple[Array, ...]:
         """The same for inputs alone."""
         sizes, dtype = self.sizes(parameters), _dtype(parameters)
@@ -394,7 +411,7 @@ class Network(_Learned):
         held: Parameters | None = None,
     ) -> tuple[Any, Parameters]:
         values: Parameters = dict(held or {})
-        inputs = data[: len(self.data.inputs)]
+        inputs = data[: self.data.passed]
         if state is not None and self.keeps_averages:
             return self.predict(parameters, *inputs, state, values), values
         return self.forward(parameters, *inputs, values), values

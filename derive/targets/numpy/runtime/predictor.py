@@ -53,7 +53,7 @@ class PredictorBase(_Reader):
     def _values(self, X: Any, state: Parameters | None = None) -> Parameters:
         """Every tensor of a forward pass, or of a prediction's, as it is stored."""
         rows = self._inputs(X)
-        inputs = self.network.data.turned(rows)
+        inputs = self.network.filled(self.parameters, rows)
         return self.network.values(self.parameters, inputs, state)
 
     def _predict_all(self, X: Any) -> dict[str, Array]:
@@ -83,7 +83,7 @@ class PredictorBase(_Reader):
         first, size = 0, min(256, samples)
         while first < samples:
             chosen = network.data.chosen(rows, slice(first, first + size))
-            inputs = network.data.turned(chosen)
+            inputs = network.filled(self.parameters, chosen)
             output, values = network.with_output(self.parameters, inputs, self.state)
             found = {**values, network.output: output}
             for name, code in codes.items():
@@ -114,7 +114,8 @@ class PredictorBase(_Reader):
             raise ValueError(f"{what}, and X has {count}")
         after["samples"] = count
         try:
-            found = network.stream(self.parameters, *network.data.turned(rows), after)
+            inputs = network.filled(self.parameters, rows)
+            found = network.stream(self.parameters, *inputs, after)
         except (KeyError, TypeError, ValueError) as wrong:
             if state is None:
                 raise
@@ -136,7 +137,8 @@ class PredictorBase(_Reader):
         network = self.network
         network.check_parameters(self.parameters)
         rows = self._data(X, Y)
-        found = network.sensitivities(self.parameters, *network.data.turned(rows))
+        data = network.filled(self.parameters, rows)
+        found = network.sensitivities(self.parameters, *data)
         inputs = {datum.name: datum for datum in network.data.inputs}
         scale = self.scaling.get("input_scale", 1)  # X is divided by it
         turned = {name: inputs[name].turned(value) for name, value in found.items()}

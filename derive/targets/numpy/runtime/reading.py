@@ -138,7 +138,8 @@ class _Reader:
         if how == "both":
             real = data.targets[0].kind == "real" and rows[1].ndim == 2
             first = network.data.chosen(rows[:1], slice(0, 1))
-            values = network.values(self.parameters, data.turned(first))
+            inputs = network.filled(self.parameters, first)
+            values = network.values(self.parameters, inputs)
             output = network.by_sample(network.output, values[network.output])
             if (
                 not real

@@ -26,8 +26,8 @@ class _Stepper:
         self.arrays = self._arrays()
         self.data, self.dtype = trainer.network.data, trainer.dtype
         #: The shapes of data that need no more than a look, if there are such.
-        pair = self.data.plain and len(self.data) == 2
-        known = pair and not any(datum.places for datum in self.data.all)
+        pair = self.data.plain and len(self.data.given) == 2
+        known = pair and not any(datum.places for datum in self.data.given)
         self.shapes = steps.shapes if known else None
 
     def __call__(self, *data: Array, learning_rate: float | None = None) -> float:
@@ -37,8 +37,8 @@ class _Stepper:
         samples as rows, of the trainer's type. Raises ArithmeticError where a number
         stops being finite; the trainer is then left as it was.
         """
-        if len(data) != len(self.data):
-            names = ", ".join(datum.name for datum in self.data.all)
+        if len(data) != len(self.data.given):
+            names = ", ".join(datum.name for datum in self.data.given)
             raise TypeError(f"a step takes {names}; {len(data)} arrays are given")
         given = self.trainer.learning_rate if learning_rate is None else learning_rate
         rate = _checked_rate(given)
@@ -66,7 +66,7 @@ class _Stepper:
             plain = type(values) is np.ndarray and values.dtype == self.dtype
             if not (plain and values.shape == shape and _is_finite(values)):
                 return False
-        for datum, values, name in zip(self.data.all, data, "XY", strict=True):
+        for datum, values, name in zip(self.data.given, data, "XY", strict=True):
             if datum.kind != "real":
                 datum.check_kind(datum.turned(values), name)
         return True
@@ -75,7 +75,7 @@ class _Stepper:
         """A step, noted in the histories; None if it leads to no finite numbers."""
         trainer, steps = self.trainer, self.steps
         steps.load(trainer.parameters, trainer.state)
-        error = steps.once(data, learning_rate)
+        error = steps.once(data, learning_rate, trainer.orders.draw)
         if not (math.isfinite(error) and steps.is_finite()):
             return None
         try:

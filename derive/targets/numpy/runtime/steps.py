@@ -114,6 +114,10 @@ def hash_of_equations(source: str) -> str:
 START, END = "# The equations.", "# The trainer."
 
 
+#: What returns the random numbers of a step, whose number counts from the next one.
+_Draw = Callable[[int], np.random.Generator]
+
+
 class _Plain:
     """Many steps, taken one by one with `update`."""
 
@@ -142,7 +146,7 @@ class _Plain:
 
         None if the data have a width that no parameter has.
         """
-        sizes, data = self.network.sizes(self._own[0]), self.network.data.all
+        sizes, data = self.network.sizes(self._own[0]), self.network.data.given
         shapes = [d.shape[::-1] if d.axis == 1 else d.shape for d in data]
         widths = {_width(e)[0] for shape in shapes for e in shape if isinstance(e, str)}
         if not widths <= sizes.keys():
@@ -152,11 +156,21 @@ class _Plain:
             for shape in shapes
         ]
 
-    def once(self, data: Sequence[Array], learning_rate: float) -> float:
-        """Take a step with a batch, samples as rows; return the error before it."""
-        batch = self.network.data.turned(data)
+    def once(self, data: Sequence[Array], learning_rate: float, draw: _Draw) -> float:
+        """Take a step with a batch, samples as rows; return the error before it.
+
+        What is random is drawn from what `draw` returns.
+        """
+        batch = self._batch(data, draw, 0)
         with np.errstate(all="ignore"):
             return self.network.step(*self._own, batch, learning_rate)
+
+    def _batch(
+        self, data: Sequence[Array], draw: _Draw | None, number: int
+    ) -> tuple[Array, ...]:
+        """A batch as the step of a number takes it."""
+        source = draw(number) if draw and self.network.data.random else None
+        return self.network.filled(self._own[0], data, source)
 
     def is_finite(self) -> bool:
         """Whether all numbers are finite that `store` would copy."""
@@ -166,17 +180,24 @@ class _Plain:
         """The data, samples as rows, as `run` wants them."""
         return data
 
-    def run(self, data: Sequence[Array], batches: Array, learning_rate: float) -> Array:
+    def run(
+        self,
+        data: Sequence[Array],
+        batches: Array,
+        learning_rate: float,
+        draw: _Draw | None = None,
+    ) -> Array:
         """Take a step for each row of `batches`, (steps, samples): rows of the data.
 
-        The data are what `arranged` returns. Returns the error before each step.
+        The data are what `arranged` returns; what is random in a step is drawn from
+        what `draw` returns for its number. Returns the error before each step.
         """
         errors = np.empty(len(batches), _dtype(self._own[0]))
-        turned, chosen = self.network.data.turned, self.network.data.chosen
+        chosen = self.network.data.chosen
         begun = time.perf_counter()
         with np.errstate(all="ignore"):
             for step, rows in enumerate(batches):
-                batch = turned(chosen(data, rows))
+                batch = self._batch(chosen(data, rows), draw, step)
                 errors[step] = self.network.step(*self._own, batch, learning_rate)
         each = (time.perf_counter() - begun) / len(batches)
         self.chunk = max(1, min(64, int(0.02 / (each + 1e-9))))
@@ -204,8 +225,10 @@ class _Fast(_Plain):
         sizes = network.sizes(parameters)
         widths = [_at(datum.shape[0] or 1, sizes) for datum in network.data.all]
         row = sum(widths)
-        #: Where the columns of a row of targets end, and of what comes beside them.
+        #: Where the columns of what is random end, of targets, and of what is beside.
         self._ends = np.cumsum(widths[1:-1]).tolist()
+        #: How many columns of a row are random: those before the targets.
+        self._drawn = sum(widths[1 : network.data.passed])
         slots = max(1, min(most, 65_536 // (samples * row)))
         if steps.line_of_one is not None and samples == 1 and most > 1:
             line = steps.line_of_one(parameters, 1, min(32, slots))
@@ -216,9 +239,12 @@ class _Fast(_Plain):
         #: The inputs of the first batch, whose ones stay as they are made.
         self._features = self._inputs[:samples, _without_ones(steps.ones)]
         self._inputs[...] = 1
-        #: All targets, samples as rows; whether the steps read them as they are here.
-        flat = np.ascontiguousarray(line.Y).reshape(-1, line.Y.shape[2])
-        self._targets, self._direct = flat, np.may_share_memory(flat, line.Y)
+        #: The targets, samples as rows; whether the steps read them as they are here.
+        shape = len(self._inputs), line.Y.shape[2] - self._drawn
+        self._direct = line.Y.flags.c_contiguous and not self._drawn
+        self._targets = (
+            line.Y.reshape(shape) if self._direct else np.empty(shape, line.Y.dtype)
+        )
         #: How many steps take about a fiftieth of a second.
         products = samples * sum(value.size for value in parameters.values())
         self.chunk = max(1, int(2e7 / (steps.calls * 400 + products)))
@@ -234,9 +260,9 @@ class _Fast(_Plain):
         """Copy the numbers as they are now."""
         self._line.store(parameters, state)
 
-    def once(self, data: Sequence[Array], learning_rate: float) -> float:
+    def once(self, data: Sequence[Array], learning_rate: float, draw: _Draw) -> float:
         """Take a step with a batch, samples as rows; return the error before it."""
-        X, Y = data[0], _side_by_side(data[1:])
+        X, Y = data[0], self._with_drawn(_side_by_side(data[1:]), draw, 0)
         if self._of_one is not None:
             flat, ones = self._line.learned, self._steps.ones
             row = [1.0] * (ones == "first") + X[0].tolist() + [1.0] * (ones == "last")
@@ -249,8 +275,18 @@ class _Fast(_Plain):
             self._line.Y[0] = Y
             if self._line.take(1):
                 return float(self._line.measure()[0])
-            X, Y = self.arranged(data)
-            return self._carefully(X, Y, learning_rate)
+            return self._carefully(self.arranged(data)[0], Y, learning_rate)
+
+    def _random(self, draw: _Draw | None, number: int) -> Array:
+        """What is random in a step, a row for each entry of a sample."""
+        data, own = self.network.data, self._own[0]
+        source = None if draw is None else draw(number)
+        sizes, dtype = self.network.sizes(own), _dtype(own)
+        return np.vstack(data.drawn(self.samples, sizes, dtype, source))
+
+    def _with_drawn(self, Y: Array, draw: _Draw | None, number: int) -> Array:
+        """The targets of a batch with what is random in its step before them."""
+        return np.hstack([self._random(draw, number).T, Y]) if self._drawn else Y
 
     def is_finite(self) -> bool:
         """Whether all numbers are finite that `store` would copy."""
@@ -268,13 +304,26 @@ class _Fast(_Plain):
         parts = {None: [X], "last": [X, ones], "first": [ones, X]}[self._steps.ones]
         return (np.hstack(parts) if len(parts) > 1 else X), Y
 
-    def run(self, data: Sequence[Array], batches: Array, learning_rate: float) -> Array:
+    def run(
+        self,
+        data: Sequence[Array],
+        batches: Array,
+        learning_rate: float,
+        draw: _Draw | None = None,
+    ) -> Array:
         """Take a step for each row of `batches`, as `_Plain.run` does."""
         X, Y = data
         with np.errstate(all="ignore"):
-            return self._run(X, Y, batches, learning_rate)
+            return self._run(X, Y, batches, learning_rate, draw)
 
-    def _run(self, X: Array, Y: Array, batches: Array, learning_rate: float) -> Array:
+    def _run(
+        self,
+        X: Array,
+        Y: Array,
+        batches: Array,
+        learning_rate: float,
+        draw: _Draw | None,
+    ) -> Array:
         self._line.set_rate(learning_rate)
         errors = np.empty(len(batches), X.dtype)
         # all steps on the same batch: it is copied once
@@ -284,7 +333,12 @@ class _Fast(_Plain):
             chosen = batches[first : first + self._slots]
             if self._of_one is not None:
                 chosen = batches[first : first + 4096]
-                rows = np.hstack([X.take(chosen[:, 0], 0), Y.take(chosen[:, 0], 0)])
+                parts = [X.take(chosen[:, 0], 0), Y.take(chosen[:, 0], 0)]
+                if self._drawn:
+                    steps = range(first, first + len(chosen))
+                    drawn = [self._random(draw, step)[:, 0] for step in steps]
+                    parts.insert(1, np.array(drawn))
+                rows = np.hstack(parts)
                 flat = self._line.learned
                 flat[...], found = self._of_one(
                     flat.tolist(), rows.tolist(), learning_rate
@@ -294,12 +348,16 @@ class _Fast(_Plain):
             else:
                 if first == 0 or not same:
                     self._gather(X, Y, chosen)
+                for slot in range(len(chosen) if self._drawn else 0):
+                    values = self._random(draw, first + slot).T
+                    self._line.Y[slot, :, : self._drawn] = values
                 done = self._line.take(len(chosen))
                 errors[first : first + done] = self._line.measure()[:done]
             first += done
             if self._steps.careful and done < len(chosen):
                 rows = batches[first]
-                errors[first] = self._carefully(X[rows], Y[rows], learning_rate)
+                compared = self._with_drawn(Y[rows], draw, first)
+                errors[first] = self._carefully(X[rows], compared, learning_rate)
                 first, same = first + 1, False
         return errors
 
@@ -310,7 +368,8 @@ class _Fast(_Plain):
         targets = self._targets[: len(rows)]
         Y.take(rows, 0, targets, "clip")
         if not self._direct:
-            self._line.Y[: len(chosen)] = targets.reshape(*chosen.shape, -1)
+            by_batch = targets.reshape(*chosen.shape, -1)
+            self._line.Y[: len(chosen), :, self._drawn :] = by_batch
 
     def _carefully(self, X: Array, Y: Array, learning_rate: float) -> float:
         """A step by `update`, with numbers so large that powers could overflow."""

@@ -230,7 +230,8 @@ class TrainerBase(PredictorBase):
         self.network.check_parameters(self.parameters)
         rows = self._data(X, Y)
         with np.errstate(all="ignore"):
-            print(_table(self, self.network.data.turned(rows), self.learning_rate))
+            data = self.network.filled(self.parameters, rows)
+            print(_table(self, data, self.learning_rate))
 
     def clear_history(self) -> None:
         """Forget the errors of all steps and epochs so far."""
@@ -241,6 +242,7 @@ class TrainerBase(PredictorBase):
     def _note(self, steps: list[float], epochs: list[float]) -> None:
         """Note the errors of steps that were taken, and of completed epochs."""
         self.n_steps_ += len(steps)
+        self.orders.steps += len(steps)
         self.n_iter_ += len(epochs)
         self.history.extend(steps)
         self.epoch_history.extend(epochs)
@@ -291,6 +293,18 @@ class TrainerBase(PredictorBase):
             return self
         how = {"learning_rate": rate, "batch_size": batch_size}
         return self._fit(X, Y, sample_weight=sample_weight, **how)
+
+    def draws(self, X: Any = None, ahead: int = 0) -> Parameters:
+        """Return what is random in the next step, or in one after it, for samples X.
+
+        It is by name, and as the functions of the equations take it, after the inputs.
+        There is nothing random in most networks. Raises what `predict` does.
+        """
+        data = self.network.data
+        draw = self.orders.draw(_positive_integer(ahead, "ahead", least=0))
+        found = self.network.filled(self.parameters, self._inputs(X), draw)
+        names = (datum.name for datum in data.random)
+        return dict(zip(names, found[len(data.inputs) :], strict=True))
 
     def stepper(self, batch_size: int = 1) -> _Stepper:
         """Return a function that takes a step with a batch, and checks no data.
