@@ -16,7 +16,7 @@ from derive.api import derive
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.losses import LOSSES
 from derive.statement.network import Network
-from derive.targets.numpy.fast import order, rows
+from derive.targets.numpy.fast import lines, order, rows
 
 EXAMPLES = 30
 STEPS = 13
@@ -113,6 +113,7 @@ def test_the_renderings_agree_where_numbers_are_so_large_that_powers_overflow(na
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks are written as large and wide ones are."""
+    monkeypatch.setattr(lines, "LARGE_WEIGHT", 1)
     monkeypatch.setattr(order, "LARGE", 1)
     monkeypatch.setattr(rows, "WIDE", 1)
 
@@ -145,8 +146,11 @@ def test_large_networks_change_a_weight_after_its_gradient_and_wide_ones_have_sa
     assert "one_at_a_time(dtype," not in source
 
 
-def test_the_first_weight_is_stored_as_it_is_and_those_of_the_way_back_transposed() -> None:
-    source = derivation((5, 4, 3), "tanh", "mse").numpy()
+def test_the_first_weight_is_stored_as_it_is_and_those_of_the_way_back_transposed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lines, "LARGE_WEIGHT", 1)
+    source = derive(Network((5, 4, 3), "tanh")).numpy()
     assert in_order(source, "side_by_side(dtype, (4, 6), (5, 3))", "W1_b1.dot(X", "W2_b2_T.dot(A1_1", "Psi1.dot(X_T")
 
 

@@ -28,6 +28,8 @@ from derive.targets.numpy.fast.transposes import transposed
 
 MINUS = Integer(-1)
 Value = TypeVar("Value")
+#: BLAS has kernels of their own for products of smaller weights with few samples: to these, transposes cost nothing.
+LARGE_WEIGHT = 32_768
 #: Up to here, exponentials neither overflow nor lose digits, in float64 and in float32.
 LIMIT, LIMIT_FLOAT32 = 300.0, 77.0
 
@@ -202,11 +204,14 @@ def _with_biases(lines: tuple[Line, ...], program: ArrayProgram) -> Straight:
 
 
 def _is_read_turned(weight: Tensor, lines: tuple[Line, ...]) -> bool:
-    """Whether products read the transpose of a weight as often as the weight.
+    """Whether products read the transpose of a weight as often as the weight, or the weight is not large.
 
-    An operand that is transposed takes longer. Where there is no difference, the bias is better
-    a row than a column: then the rest of the block is in one piece.
+    A large operand that is transposed takes longer. Where that makes no difference, the bias is
+    better a row than a column: then the rest of the block is in one piece.
     """
+    rows, columns = mx.Array(weight).shape
+    if not (rows * columns).is_Integer or rows * columns < LARGE_WEIGHT:
+        return True
     left = [n.left for line in lines for n in mx.walk(line.form) if isinstance(n, mx.Product)]
     return left.count(mx.Transpose(mx.Array(weight))) >= left.count(mx.Array(weight))
 
