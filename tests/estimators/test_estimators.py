@@ -53,7 +53,9 @@ def number(**options):
 CHECKED = [
     Classifier(),
     Regressor(),
-    Classifier((6, 5), activation=("relu", "tanh"), loss="hinge", learning_rate_init=0.02, alpha=0.01, clip=5),
+    Classifier(
+        (6, 5), activation=("relu", "tanh"), loss="hinge", learning_rate_init=0.02, alpha=0.01, clip="value(limit=5)"
+    ),
     small(hidden_layer_sizes=(), output_activation="softmax", tol=None, max_iter=60, batch_size="auto"),
     number(
         activation="sigmoid",
@@ -63,6 +65,7 @@ CHECKED = [
         solver="momentum(mu=0.9)",
         alpha=0.1,
         l1=1e-4,
+        constraint="max_norm(limit=20)",
         learning_rate="step(factor=0.5, every=200)",
     ),
 ]
@@ -443,6 +446,12 @@ def test_parameters_that_do_not_fit(options, message):
 def test_data_that_do_not_fit(change, message):
     with pytest.raises(ValueError, match=message):
         small().fit(*change(*iris()))
+
+
+def test_one_sample_cannot_be_held_out():
+    x, _ = iris()
+    with pytest.raises(ValueError, match=r"n_samples=1, .* the resulting train set will be empty"):
+        number(early_stopping=True).fit(x[:1], x[:1, 0])
 
 
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"dtype": "float32"}])
