@@ -15,6 +15,8 @@ from web import chromium_fixture, mathjax_fixture, open_page_fixture  # noqa: F4
 ROOT = Path(__file__).resolve().parents[1]
 #: No cache: every run of the command derives, also in other processes.
 os.environ["DERIVE_CACHE"] = ""
+#: SciPy reads it when it is imported; without it, scikit-learn leaves out its check of other kinds of arrays.
+os.environ["SCIPY_ARRAY_API"] = "1"
 REQUIRED = os.environ.get("CI", "") not in ("", "0", "false")
 
 

@@ -13,7 +13,7 @@ from derive.calculus.program import Program
 def coupling(program: Program) -> str:
     """Describe what couples the samples in the prediction; an empty string if nothing does."""
     for equation in _way(program):
-        why = _coupled(equation, program.tensors)
+        why = coupled(equation, program.tensors)
         if why:
             return f"{equation.target.name} {why}"
     return ""
@@ -30,19 +30,23 @@ def _way(program: Program) -> list[Equation]:
     return found[::-1]
 
 
-def _coupled(equation: Equation, tensors: dict[str, Tensor]) -> str:
+def coupled(equation: Equation, tensors: dict[str, Tensor]) -> str:
     """Describe how an equation reads other samples; an empty string if it does not."""
     own = [i for i in equation.indices if i.axis.sample]
     if len(own) > 1:
         return "has an entry for each pair of samples"
     if any(_over_samples(node) for node in equation.expression.atoms(Sum)):
         return "is a sum over the samples"
-    reads = list(_reads(equation.expression, tensors))
-    if any(index not in own for index in reads):
+    return of_others(equation.expression, own, tensors)
+
+
+def of_others(expression: Expr, own: list[Index], tensors: dict[str, Tensor]) -> str:
+    """Describe how an expression without sums over samples reads others than its own; an empty string if none."""
+    if any(index not in own for index in _reads(expression, tensors)):
         return "reads a sample by its number"
-    if equation.expression.has(SAMPLES):
+    if expression.has(SAMPLES):
         return "depends on how many samples there are"
-    if _outside(equation.expression) & set(own):
+    if _outside(expression) & set(own):
         return "depends on the number of the sample"
     return ""
 

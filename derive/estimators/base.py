@@ -58,7 +58,8 @@ class NetworkEstimator(EstimatorBase):
         solver                  an optimizer: a name from `derive list optimizers`, optionally with options
         l1                      strength of the L1 penalty, which is added to the error (loss)
         alpha                   strength of the L2 penalty: alpha/(2 n) times the sum of the squared weights is
-                                added to the error, where n is the number of samples in a batch
+                                added to the error, where n is the number of samples in a batch; with weights of
+                                samples, it is their sum in an average batch
         clip                    largest norm of the gradients, or "value(limit=0.5)" for the largest size of each
                                 entry; None: no clipping
         constraint              that weights keep after each step: a name from `derive list constraints`; None: none
@@ -99,7 +100,7 @@ class NetworkEstimator(EstimatorBase):
         hidden = settings.hidden_widths(self.hidden_layer_sizes)
         widths = (X.shape[1], *hidden, outputs.units)
         activation = (*settings.hidden_activations(self.activation, len(hidden)), outputs.activation)
-        weighting = "mean" if self._is_weighted else "none"
+        weighting = "none" if self._mean_weight is None else "mean"
         form = Network(named(widths), activation, outputs.loss, **self._descent(X.shape[0]), sample_weight=weighting)
         self._derive(form, widths)
         sizes = {name: size for name, size in zip(form.layers, widths, strict=True) if isinstance(name, str)}
@@ -113,21 +114,23 @@ class NetworkEstimator(EstimatorBase):
 
     def _weigh(self) -> None:
         """Derive the network with weights of samples, and go on from where the training without them is."""
-        if not self._is_weighted:
-            before, self._is_weighted = self.trainer_, True
+        if self._mean_weight is None:
+            before, self._mean_weight = self.trainer_, 1.0
             form = Network(**{**self._form.values(), "sample_weight": "mean"})
             self._derive(form, self.network_.layers)
             self.trainer_ = module_of(self.source_).Trainer(before.parameters, dtype=before.dtype)
-            vars(self.trainer_).update({key: value for key, value in vars(before).items() if key != "_renderings"})
+            vars(self.trainer_).update(before.__getstate__())
 
     def _descent(self, samples: int) -> dict[str, Any]:
-        """The optimizer and its options, as arguments of a ``Network``; alpha is divided by the batch size."""
+        """The optimizer and its options, as arguments of a ``Network``; alpha is divided by the weight of a batch."""
         if flag("early_stopping", self.early_stopping):
             samples -= ceil(share("validation_fraction", self.validation_fraction) * samples)
+        # rounded, because another number is another derivation, and the weights of balanced classes have the mean 1
+        weight = 1.0 if self._mean_weight is None else float(f"{self._mean_weight:.12g}")
         return {
             "optimizer": settings.solver(self.solver),
             "l1": number("l1", self.l1, 0.01),
-            "l2": number("alpha", self.alpha, 0.01) / batch(self.batch_size, samples),
+            "l2": number("alpha", self.alpha, 0.01) / (weight * max(1, batch(self.batch_size, samples))),
             "clip": self.clip if self.clip is None or isinstance(self.clip, str) else number("clip", self.clip, 1.0),
             "constraint": self.constraint,
             "schedule": settings.schedule(self.learning_rate),

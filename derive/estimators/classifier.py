@@ -91,9 +91,14 @@ class Classifier(WeightedClassifierBase, NetworkEstimator):
     _checks_of_y: ClassVar[dict[str, Any]] = {"multi_output": True}
 
     def __sklearn_tags__(self) -> Any:
-        """A sample may have several labels."""
+        """A sample may have several labels if each of them can have an output of its own."""
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        try:
+            for_labels(self.output_activation, self.loss, 2)
+        except (TypeError, ValueError):  # fit will say what is wrong
+            tags.classifier_tags.multi_label = False
+        else:
+            tags.classifier_tags.multi_label = self.class_weight is None
         return tags
 
     def _outputs(self, classes: int) -> Chosen:

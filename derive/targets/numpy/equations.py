@@ -13,6 +13,7 @@ from derive.arrays.lift import ArrayProgram
 from derive.arrays.stability import Stability
 from derive.calculus.curvature import GAUSS_NEWTON, JACOBIAN
 from derive.calculus.diagonal import DIAGONAL
+from derive.calculus.division import BY_SAMPLES, division
 from derive.calculus.forward import extent_symbols
 from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Tensor
 from derive.calculus.per_sample import PER_SAMPLE
@@ -262,6 +263,8 @@ def _network(statements: Statements, data: Data) -> dict[str, str]:
     }
     error = names[statements.error.target.name]
     found |= {"error_name": quoted(error)} if error != "E" else {}
+    divided = division(program.predicting)
+    found |= {"division": quoted(divided)} if divided != BY_SAMPLES else {}
     found |= {"outputs": f"({', '.join(map(quoted, program.outputs))})"} if len(program.outputs) > 1 else {}
     axes = [(names[name], axis) for name, axis in sample_axes(s.target for s in statements.forward)]
     found |= {"axes": dict_code(axes)} if axes else {}

@@ -46,7 +46,20 @@ _RUNTIME = {
 _CURVED = ("_described", "_generator", "_positive_integer", "_real_numbers")
 #: The modules of the runtime; each imports only earlier ones.
 _PARTS = (
-    *("values", "draws", "rows", "data", "finite", "parameters", "network", "steps", "stopping", "orders", "rates"),
+    *(
+        "values",
+        "draws",
+        "rows",
+        "data",
+        "finite",
+        "parts",
+        "parameters",
+        "network",
+        "steps",
+        "stopping",
+        "orders",
+        "rates",
+    ),
     *("holding_out", "files", "course", "checkpoint", "diagnosis", "stream", "fitting", "stepper", "scores"),
     *("reading", "predictor", "trainer", "example", "check", "check_steps", "report"),
 )

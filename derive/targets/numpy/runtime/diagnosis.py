@@ -68,6 +68,7 @@ def _table(trainer: Any, data: Sequence[Array], rate: float) -> str:
         rows.append(
             (layer.name, f"{layer.units}", *shares, layer.factor, f"{layer.size:.2g}")
         )
+    values.clear()  # the step makes its own
     after = _copied(trainer.parameters)
     network.step(after, _copied(trainer.state), data, rate)
     changes: list[tuple[str, ...]] = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+from typing import Any, NoReturn, final
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from derive.targets.numpy.runtime.diagnosis import _concerns, _say, _scales
 from derive.targets.numpy.runtime.finite import _why_not_finite
 from derive.targets.numpy.runtime.holding_out import _checked_pair, _held_out
 from derive.targets.numpy.runtime.orders import _Orders
+from derive.targets.numpy.runtime.parts import _error_by_parts
 from derive.targets.numpy.runtime.rates import _Rates
 from derive.targets.numpy.runtime.stopping import _best, _checked_batch, _is_true
 from derive.targets.numpy.runtime.stream import _checked_batches, _Stream
@@ -190,17 +191,20 @@ class _Fitting:
 
     def _validation_error(self, held_out: Sequence[Array]) -> float:
         """The error on the samples that are held out, as one batch."""
-        trainer, network = self.trainer, self.network
-        batch = network.filled(trainer.parameters, held_out)
+        parameters, state, found = self.trainer.parameters, self.trainer.state, 0.0
         with np.errstate(all="ignore"):
-            found = network.measured(trainer.parameters, *batch, state=trainer.state)
-        if not math.isfinite(found):
-            large = "the learning rate is too large, or the validation data are"
-            why = _why_not_finite(
-                network, trainer.parameters, batch, large, state=trainer.state
-            )
-            what = f"the validation error is {found} after epoch {trainer.n_iter_}"
-            raise ArithmeticError(
-                f"{what}: {why}; the trainer is left after that epoch"
-            )
-        return float(found)
+            for batch, part in _error_by_parts(
+                self.network, parameters, held_out, state
+            ):
+                found += part
+                if not math.isfinite(found):
+                    self._refuse(found, batch)
+        return found
+
+    def _refuse(self, found: float, batch: Sequence[Array]) -> NoReturn:
+        """Say why the error of some validation data is not finite."""
+        trainer, own = self.trainer, (self.network, self.trainer.parameters)
+        large = "the learning rate is too large, or the validation data are"
+        why = _why_not_finite(*own, batch, large, state=trainer.state)
+        what = f"the validation error is {found} after epoch {trainer.n_iter_}"
+        raise ArithmeticError(f"{what}: {why}; the trainer is left after that epoch")

@@ -7,7 +7,7 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from derive.targets.numpy.runtime.data import _Data, _Datum, _Shape
 from derive.targets.numpy.runtime.finite import _why_not_finite
 from derive.targets.numpy.runtime.parameters import _Learned
+from derive.targets.numpy.runtime.parts import Result, _error_by_parts
 from derive.targets.numpy.runtime.values import (
     Array,
     Extent,
@@ -31,8 +32,6 @@ from derive.targets.numpy.runtime.values import (
     _is_finite,
     _positive_integer,
 )
-
-Result = TypeVar("Result")
 
 
 class Network(_Learned):
@@ -67,6 +66,8 @@ class Network(_Learned):
     gradients    the number of the equation of the gradient of what is trained
     updates      the same for what replaces each array, in the order of a step
     error_name   the name of the error among the equations
+    division     how the error follows from those of parts of the samples: the mean of
+                 them, by their "samples" or "weights", their "sum", or "": not at all
     undefined    the equations that may divide by 0, or have no root or logarithm
     stopped      the tensors that gradients take for constants
     score        the measure of outputs that are numbers, and its options
@@ -102,6 +103,7 @@ class Network(_Learned):
         names: Mapping[str, str] | None = None,
         targets: str = "real",
         error_name: str = "E",
+        division: str = "samples",
         undefined: frozenset[int] = frozenset(),
         stopped: tuple[str, ...] = (),
         score: tuple[str, tuple[float, ...]] = ("R^2", ()),
@@ -112,7 +114,8 @@ class Network(_Learned):
         self.output, self.outputs = output, outputs or (output,)
         self.axes, self.names = axes or {}, names or {}
         self.equations, self.slopes, self.updates = equations, gradients, updates
-        self.error_name, self.undefined = error_name, undefined
+        self.error_name, self.division = error_name, division
+        self.undefined = undefined
         self.stopped, self.score = stopped, score
         end = len(data) if targets_end is None else targets_end
         self.data = _Data(
@@ -253,7 +256,11 @@ class Network(_Learned):
     def checked_error(self, parameters: Parameters, *data: ArrayLike) -> float:
         """The error, after a forward pass."""
         self.check_parameters(parameters)
-        return self.measured(parameters, *self.stored(parameters, data))
+        stored = self.stored(parameters, data)
+        if self.data.random:
+            return self.measured(parameters, *stored)
+        rows = self.data.rows(stored)
+        return sum(part for _, part in _error_by_parts(self, parameters, rows))
 
     def checked_gradients(self, parameters: Parameters, *data: ArrayLike) -> Parameters:
         """The gradients, after a forward pass."""
@@ -420,8 +427,17 @@ class Network(_Learned):
         self, parameters: Parameters, *data: Array, state: Parameters | None = None
     ) -> float:
         """The error; with a `state`, that of a prediction."""
+        return self.with_error(parameters, data, state)[0]
+
+    def with_error(
+        self,
+        parameters: Parameters,
+        data: Sequence[Array],
+        state: Parameters | None = None,
+    ) -> tuple[float, Parameters]:
+        """The error, and every tensor that it needs."""
         values = self.values(parameters, data, state)
-        return self._number(self.error(parameters, *data, values), "error")
+        return self._number(self.error(parameters, *data, values), "error"), values
 
     def differentiated(self, parameters: Parameters, *data: Array) -> Parameters:
         """The gradients, after a forward pass."""
@@ -431,9 +447,15 @@ class Network(_Learned):
 
     def sensitivities(self, parameters: Parameters, *data: Array) -> Parameters:
         """The gradients of inputs, after a forward and a backward pass."""
+        return self.with_sensitivities(parameters, data)[0]
+
+    def with_sensitivities(
+        self, parameters: Parameters, data: Sequence[Array]
+    ) -> tuple[Parameters, Parameters]:
+        """The gradients of inputs, and every tensor that they need."""
         values = self.values(parameters, data)
         self.gradients(parameters, *data, values)
-        return self.input_gradients(parameters, *data, values)
+        return self.input_gradients(parameters, *data, values), values
 
     def step(
         self,

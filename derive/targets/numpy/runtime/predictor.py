@@ -9,6 +9,7 @@ import numpy as np
 
 from derive.targets.numpy.runtime.data import OF_CLASSES, _read_weights
 from derive.targets.numpy.runtime.network import Network
+from derive.targets.numpy.runtime.parts import _gradients_by_parts, _in_parts
 from derive.targets.numpy.runtime.reading import _Reader
 from derive.targets.numpy.runtime.scores import (
     _d2_deviance,
@@ -22,9 +23,6 @@ from derive.targets.numpy.runtime.values import (
     _are_classes,
     _described,
 )
-
-#: How many bytes the tensors of the samples have that are predicted together.
-_PART = 2**21
 
 
 class PredictorBase(_Reader):
@@ -77,21 +75,18 @@ class PredictorBase(_Reader):
 
         The samples go through in parts, whose tensors stay in the cache.
         """
-        network, samples = self.network, self.network.data.samples(rows)
+        network = self.network
         codes = {name: network.names.get(name, name) for name in names}
         parts: dict[str, list[Array]] = {name: [] for name in names}
-        first, size = 0, min(256, samples)
-        while first < samples:
-            chosen = network.data.chosen(rows, slice(first, first + size))
-            inputs = network.filled(self.parameters, chosen)
+
+        def predicted(inputs: Sequence[Array]) -> tuple[Parameters, Parameters]:
             output, values = network.with_output(self.parameters, inputs, self.state)
             found = {**values, network.output: output}
+            return {name: found[code] for name, code in codes.items()}, values
+
+        for _, found in _in_parts(network, self.parameters, rows, predicted):
             for name, code in codes.items():
-                parts[name].append(network.by_sample(code, found[code]))
-            first += size
-            arrays = [*values.values(), *inputs]
-            bytes_each = sum(array.nbytes for array in arrays) / size
-            size = max(size, int(_PART / (bytes_each + 1)))
+                parts[name].append(network.by_sample(code, found[name]))
         return {
             name: found[0]
             if len(found) == 1 or network.axes.get(codes[name], -1) is None
@@ -136,13 +131,9 @@ class PredictorBase(_Reader):
         """The derivative of the error with respect to each entry of inputs, by name."""
         network = self.network
         network.check_parameters(self.parameters)
-        rows = self._data(X, Y)
-        data = network.filled(self.parameters, rows)
-        found = network.sensitivities(self.parameters, *data)
-        inputs = {datum.name: datum for datum in network.data.inputs}
+        found = _gradients_by_parts(network, self.parameters, self._data(X, Y))
         scale = self.scaling.get("input_scale", 1)  # X is divided by it
-        turned = {name: inputs[name].turned(value) for name, value in found.items()}
-        return {name: value / scale for name, value in turned.items()}
+        return {name: value / scale for name, value in found.items()}
 
     def predict_classes(self, X: Any) -> Array:
         """Return the class of each sample: its label, or its number without labels.

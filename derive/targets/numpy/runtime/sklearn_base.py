@@ -76,8 +76,8 @@ class EstimatorBase(BaseEstimator):
 
     trainer_: Any
     n_outputs_: int
-    #: Whether the equations read weights of the samples.
-    _is_weighted: bool
+    #: The mean weight of the samples; None: the equations read no weights.
+    _mean_weight: float | None
 
     #: How many inputs and outputs the network has, where that is fixed.
     _fixed: ClassVar[tuple[int | None, int | None]] = (None, None)
@@ -213,7 +213,7 @@ class EstimatorBase(BaseEstimator):
     ) -> None:
         """Draw new parameters."""
         self.n_outputs_ = targets.shape[1]
-        self._is_weighted = weights is not None
+        self._mean_weight = None if weights is None else float(np.mean(weights))
         self.trainer_ = self._new_trainer(X, targets, source.randint(_SEEDS))
         self.trainer_.history_length = None
         self.trainer_.said.add("rose")  # of which a ConvergenceWarning is given
