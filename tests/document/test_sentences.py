@@ -215,6 +215,7 @@ def test_each_sum_is_shown_to_be_a_product_of_matrices(layers, options):
 
 
 @pytest.mark.parametrize("name", ["both_sides", "no_input", "learned_input", "factorised_matrix"])
+@pytest.mark.sampled(2)
 def test_without_samples_there_are_no_words_about_them(name):
     model = MODELS[name]()
     d = derive(model.statement)

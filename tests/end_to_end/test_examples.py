@@ -90,7 +90,7 @@ def test_its_sizes_differ(name):
 
 
 @each
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 def test_the_gradients_are_right(name):
     derivation(name).check().require()
 
@@ -116,7 +116,7 @@ def test_it_learns(name):
 
 
 @each
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(16)
 def test_it_is_drawn_and_told(name):
     found = derivation(name)
     assert found.svg().startswith("<svg")
@@ -126,13 +126,13 @@ def test_it_is_drawn_and_told(name):
 
 
 @each
-@pytest.mark.sampled(24)
+@pytest.mark.sampled(48)
 def test_it_is_written_in_every_format(name):
     assert derivation(name).files(Edition("html,md,tex,ipynb,svg", exercises=True))
 
 
 @pytest.mark.parametrize("name", ALSO_THERE)
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_its_gradients_are_those_of_autograd(name):
     program, model = derivation(name).program, MODELS[ALSO_THERE[name]]()
     own, data = data_of(name)

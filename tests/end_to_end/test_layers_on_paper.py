@@ -89,6 +89,7 @@ def found_in(set_: Typesetter, block: object, sign: str) -> bool:
 
 
 @pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.sampled(2)
 def test_what_is_read_outside_is_said_once_where_something_is(name):
     derivation = derive(LAYERS[name]())
     reads = name in ("conv1d", "conv2d", "dilated", "transposed_conv")
@@ -125,7 +126,7 @@ def test_every_equation_of_a_model_holds(name: str) -> None:
         ("softmax", "label_smoothing"),
     ],
 )
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_every_equation_of_a_loss_that_mixes_outputs_holds(output: str, loss: str, notation: str) -> None:
     network = Network((2, 3, 4), ("tanh", output), loss, notation=notation, bias="separate")
     assert check_page(derive(network)) > 20

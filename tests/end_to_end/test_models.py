@@ -128,7 +128,7 @@ def fitted(module: Any, derivation: Derivation, stated: Model, data: Values) -> 
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_four_computations_agree_with_autograd(name):
     compared(MODELS[name]())
 
@@ -143,7 +143,7 @@ def with_input_gradients(stated: Model) -> Derivation:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_gradients_of_inputs_agree_with_autograd(name):
     stated = MODELS[name]()
     derivation = with_input_gradients(stated)
@@ -178,7 +178,7 @@ def test_six_blocks_of_a_transformer_agree_with_autograd():
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(24)
 def test_documents_of_every_format_and_detail_are_made(name):
     derivation = derive(MODELS[name]().statement)
     assert derivation.files(Edition("html,md,tex,ipynb", exercises=True))

@@ -16,13 +16,13 @@ ONCE_WRONG = sorted((Path(__file__).parent / "once_wrong").glob("*.eq"))
 
 
 @pytest.mark.parametrize("path", ONCE_WRONG, ids=lambda path: path.stem)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_what_was_once_wrong_is_right(path: Path) -> None:
     statement = Statement.from_file(path)
     judge(derive(statement), statement.forward_pass())
 
 
-@pytest.mark.sampled(100)
+@pytest.mark.sampled(200)
 @pytest.mark.parametrize("seed", [*range(1500), *range(NEWER, NEWER + 300)])
 def test_random_layers_are_right(seed: int) -> None:
     statement = random_layers(seed)

@@ -1721,7 +1721,7 @@ def test_every_equation_of_unusual_networks_holds(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LEARNING)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_every_equation_of_a_step_holds(name: str) -> None:
     of, notation, learning = LEARNING[name]
     _assert_right(network(of, notation, **learning), "exhaustive" if name == "adam" else "full")

@@ -21,7 +21,7 @@ def derived(name):
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize("name", RECURRENCES)
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(10)
 def test_five_computations_agree_with_autograd(name, steps):
     RECURRENCES["ode_network"].steps = steps
     model = stated(name, steps)
@@ -83,7 +83,7 @@ def test_gradients_are_those_of_pytorch(name):
 
 @pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag", "stacked_recurrence", "character_lstm"])
 @pytest.mark.parametrize("cut", [1, 4])
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_a_stream_predicts_what_the_whole_sequence_does(name, cut):
     trainer = load(derived(name).numpy()).Trainer(seed=0)
     x, state, found = np.random.default_rng(0).normal(size=(3, 9, 2)), None, []
@@ -130,6 +130,7 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.sampled(2)
 def test_a_stream_keeps_earlier_steps_or_is_not_offered(name):
     lines, streams = STREAMS[name]
     text = f"""
@@ -364,7 +365,7 @@ def test_the_equations_of_a_recurrence_are_computed_from_values_that_are_given()
 
 
 @pytest.mark.parametrize("seed", range(60))
-@pytest.mark.sampled(15)
+@pytest.mark.sampled(30)
 def test_random_recurrences_are_right(seed):
     derivation = derive(Statement(recurrence(seed)))
     derivation.check().require()

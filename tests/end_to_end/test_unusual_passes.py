@@ -55,6 +55,7 @@ def temperature(role):
 
 
 @pytest.mark.parametrize("names", [{"x": "U"}, {"y": "T"}, {"x": "m"}, {"error": "m"}, {"error": "eta"}])
+@pytest.mark.sampled(2)
 def test_the_data_and_the_loss_may_have_any_name(names):
     derivation = derive(named(**names))
     derivation.check()

@@ -206,7 +206,7 @@ EDITIONS = [
 
 @pytest.mark.parametrize("edition", range(len(EDITIONS)))
 @pytest.mark.parametrize("name", PAGES)
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> None:
     options, chosen = EDITIONS[edition]
     if chosen.numbers and name == "digits":
@@ -227,7 +227,7 @@ def test_documents_compile(name: str, edition: int, compile_latex: Compile) -> N
         *(({**PAGES["classes"], "layers": (4, 5, 3), "optimizer": name}, "full", 7) for name in ("sgd", "adam")),
     ],
 )
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_the_pages_are_few_and_full(
     described: dict[str, object],
     detail: str,
@@ -501,7 +501,7 @@ OWN_TABLE = r"\newenvironment{derivetable}[2]{\begin{tabular}{#1}#2\\}{\end{tabu
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("layer", ["#2_{[#1]}", r"#2^{\langle #1\rangle}", "#1_{[#2]}", r"#2\langle #1\rangle"])
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_the_author_defines_the_notation(notation: str, layer: str, compile_latex: Compile, tmp_path: Path) -> None:
     """Wherever the layer number stands, no symbol has two subscripts or two superscripts."""
     text = PLAIN.replace(r"\begin{document}", OWN % layer + r"\begin{document}")
@@ -527,6 +527,7 @@ TWO_COLUMNS = r"""\documentclass[twocolumn]{article}
 
 
 @pytest.mark.parametrize("option", ["leqno", "fleqn", "tbtags", "nosumlimits"])
+@pytest.mark.sampled(2)
 def test_in_columns_with_options_of_amsmath(option: str, compile_latex: Compile, tmp_path: Path) -> None:
     read = inputs(tmp_path, {"narrow": parts(prefix="net", layers=(3, 4, 4, 1))})
     log = compile_latex(TWO_COLUMNS % (option, read), passes=2)
@@ -535,7 +536,7 @@ def test_in_columns_with_options_of_amsmath(option: str, compile_latex: Compile,
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "digits"])
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_in_columns_nothing_is_too_wide(name: str, notation: str, compile_latex: Compile, tmp_path: Path) -> None:
     """The type is smaller there, drawings shrink, and long lines break once more."""
     derivation = derive(network(**PAGES[name], notation=notation))
@@ -562,7 +563,7 @@ EMBEDDED: dict[str, Callable[[], Derivation]] = {
 
 @pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("name", EMBEDDED)
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(14)
 def test_nothing_is_too_wide_or_too_high_in_the_documents_of_others(
     name: str, kind: str, compile_latex: Compile, tmp_path: Path
 ) -> None:
@@ -594,7 +595,7 @@ def test_a_line_that_cannot_be_balanced_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("detail", ["brief", "full", "exhaustive"])
 @pytest.mark.parametrize("name", ["layer_norm", "layer_norm_with_gain", "batch_norm", "scaled_scores", "attention"])
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_no_line_of_a_stated_pass_is_too_wide(name: str, detail: str, compile_latex: Compile) -> None:
     """Wide fractions break in their numerators, and code is broken with its indentation counted."""
     log = compile_latex(derive(networks.NETWORKS[name]()).latex(standalone=True, detail=detail))

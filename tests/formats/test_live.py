@@ -272,7 +272,7 @@ def test_a_parameter_that_an_example_keeps_is_not_changed(tmp_path, open_page):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_the_products_along_the_paths_add_up_to_the_gradient(name, made, open_page):
     path, live = made(name)
     visit, found = open_page(path), computed(live, given(live))

@@ -95,7 +95,7 @@ CASES = [(n, o, d) for n in SPREAD for o in NOTATIONS for d in edition.DETAILS]
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian"])
 @pytest.mark.parametrize(("name", "notation", "detail"), CASES)
-@pytest.mark.sampled(40)
+@pytest.mark.sampled(80)
 def test_every_formula_renders_and_every_text_is_read_as_meant(name, notation, detail, flavour):
     for file, text in texts(markdown_files(document(name, notation, detail), flavour)).items():
         for body in bodies(text, flavour):

@@ -80,7 +80,7 @@ def markdown(notebook: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 def test_the_file_is_what_nbformat_writes(name, kind, recwarn):
     read = nbformat.reads(text(name, kind), as_version=4)
     nbformat.validate(read)
@@ -225,7 +225,7 @@ def test_shapes_are_printed(monkeypatch):
 
 
 @pytest.mark.parametrize("name", CASES)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_the_learning_rate_is_the_best_and_not_the_largest(name, monkeypatch):
     names = Run(text(name), monkeypatch).names
     rates, errors = names["rates"], names["typical"]
@@ -240,7 +240,7 @@ def test_a_rate_with_no_larger_one_beside_it_is_not_chosen(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(12)
 def test_networks_that_are_stated_by_hand(name, monkeypatch):
     stated = derive(NETWORKS[name]())
     worked = notebook(stated.document("brief"), stated)
@@ -366,6 +366,7 @@ def test_right_answers_in_other_words_pass(monkeypatch):
         (19, 'parameters["W1"] + learning_rate * slopes["W1"]', "W1 has the right shape, but 12 of its 12 values"),
     ],
 )
+@pytest.mark.sampled(2)
 def test_a_wrong_answer_is_named(number, answer, says, monkeypatch):
     others = BY_HAND[f"n{number}"][1:] if number == 19 else []
     run = Run(text("three layers", "exercise"), monkeypatch, **{**BY_HAND, f"n{number}": [answer, *others]})

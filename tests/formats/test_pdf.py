@@ -158,6 +158,7 @@ PLAINLY = {
 @pytest.mark.parametrize(
     ("paper", "size"), [("a4", rb"595\.\d+ 841\.\d+"), ("letter", rb"61[0-5](\.\d+)? 79[0-5](\.\d+)?")]
 )
+@pytest.mark.sampled(2)
 def test_a_pdf_has_a_title_bookmarks_links_and_its_paper(engine: str, paper: str, size: bytes) -> None:
     source = derive(Network("3,4,1")).files(Edition("tex", only="glance,forward,loop", paper=paper))["document.tex"]
     data = pdf.pdf(PLAINLY[engine] + source)

@@ -17,6 +17,7 @@ TEXTS = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.sampled(2)
 def test_the_texts(text):
     derivation = derive(Statement(text))
     derivation.check().require()

@@ -84,7 +84,7 @@ def shape(tensor) -> str:
     return f"{tensor.name}[{sides}]" if sides else tensor.name
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("name", sorted(NETWORKS.keys() - NOT_READ - {"softmax_cross_entropy"}))
 def test_printed_equations_of_statements(name):
     forward = NETWORKS[name]()
@@ -833,6 +833,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.sampled(2)
 def test_hostile_texts_are_refused_at_once(name):
     Statement.from_latex("E = (w x - y)^2", "input x\ntarget y\nparameter w")  # loads what is needed
     begun = time.process_time()

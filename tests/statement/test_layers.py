@@ -68,7 +68,7 @@ def test_every_layer_is_tried():
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 def test_the_gradients_of_a_layer_are_right(name):
     derive(statement(name)).check().require()
 

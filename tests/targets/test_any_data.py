@@ -158,6 +158,7 @@ def test_training_lowers_the_error(name):
 
 
 @pytest.mark.parametrize("name", MORE)
+@pytest.mark.sampled(2)
 def test_fit_takes_the_steps_of_update(name):
     """Batches of samples; what is without samples is whole in each."""
     module = module_of(name)
@@ -543,7 +544,7 @@ def test_without_inputs_the_prediction_is_the_same_for_all_samples():
 
 
 @pytest.mark.parametrize("name", MORE)
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(8)
 def test_the_tests_beside_a_package_pass(name, tmp_path):
     for file, text in derived(name)[0].target("numpy").files("package").items():
         (tmp_path / file).write_text(text, encoding="utf-8")

@@ -18,7 +18,7 @@ from derive.text.errors import OutputError, SpecError, StatementError
 NET = ((3, 4, 2), ("tanh", "sigmoid"), "mse")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", ACTIVATIONS)
 @pytest.mark.parametrize("place", ["hidden", "outputs"])
 def test_the_forward_pass_alone_predicts_as_the_trainer_does(name: str, place: str, tmp_path: Path) -> None:

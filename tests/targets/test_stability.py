@@ -238,7 +238,7 @@ def silently(call: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("scale", [0, 1, 30, 100, 800, 1e4])
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.sampled(23)
+@pytest.mark.sampled(46)
 def test_error_gradients_and_prediction_are_right(name, scale):
     if (name, scale) == ("every class", 1e4):
         pytest.skip("its truth takes more digits than there is time for")
@@ -442,6 +442,7 @@ SOFTMAX_OF: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", BY_A_FUNCTION)
+@pytest.mark.sampled(2)
 def test_a_function_without_a_better_form_is_computed_as_stated(name):
     s, x, y = begun()
     z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
@@ -450,6 +451,7 @@ def test_a_function_without_a_better_form_is_computed_as_stated(name):
 
 
 @pytest.mark.parametrize("name", SOFTMAX_OF)
+@pytest.mark.sampled(2)
 def test_a_softmax_of_a_function(name):
     s, x, y = begun()
     z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
@@ -637,6 +639,7 @@ def test_an_exponential_of_an_exponential_is_tried_where_its_value_can_be_known(
         pytest.param(lambda y, z, sd: sd - y * log(sd), id="poisson"),
     ],
 )
+@pytest.mark.sampled(2)
 def test_the_complex_step_is_right_far_out(loss, scale):
     """NumPy's log1p of a complex number loses a small real part, and its division overflows below 1e-308."""
     s, x, y = begun()

@@ -187,7 +187,7 @@ NETS = [
 
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("way", LEARNING)
-@pytest.mark.sampled(14)
+@pytest.mark.sampled(28)
 def test_the_renderings_agree_for_every_optimizer(way: str, net: tuple[object, ...]) -> None:
     layers, activation, loss = net
     module = load(derive(Network(layers, activation, loss, **LEARNING[way])).numpy())

@@ -265,7 +265,7 @@ def test_other_real_numbers_are_converted(kind):
 
 @pytest.mark.parametrize("bias", list(BIASES))
 @pytest.mark.parametrize("loss", list(LOSSES))
-@pytest.mark.sampled(19)
+@pytest.mark.sampled(38)
 def test_each_type_is_kept_throughout(bias, loss):
     """Also between the equations: no number of the forward or the backward pass is of another type."""
     needs = LOSSES[loss].activations or ("identity",)
