@@ -77,6 +77,11 @@ def test_what_is_no_checkpoint_of_this_training_is_refused(module, tmp_path):
         trainer.fit(X + 1, Y, 2, checkpoint=path)
     with pytest.raises(TypeError, match="with a checkpoint, seed must be an integer or None"):
         trainer.fit(X, Y, 2, checkpoint=path, seed=np.random.default_rng(0))
+    with pytest.raises(TypeError, match="checkpoint must be a path, not int 3"):
+        trainer.fit(X, Y, 2, checkpoint=3)
+    for place, kind, said in ((tmp_path, IsADirectoryError, "no file"), (path / "a", FileNotFoundError, "the folder")):
+        with pytest.raises(kind, match=said):
+            trainer.fit(X, Y, 2, checkpoint=place)
     trainer.save(path)
     with pytest.raises(ValueError, match=r"run\.npz holds a trainer, but no checkpoint"):
         trainer.fit(X, Y, 2, checkpoint=path)

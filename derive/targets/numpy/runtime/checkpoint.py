@@ -10,12 +10,12 @@ from typing import Any, final
 
 import numpy as np
 
-from derive.targets.numpy.runtime.files import _read_npz, _write_npz
+from derive.targets.numpy.runtime.files import _check_place, _read_npz, _write_npz
 from derive.targets.numpy.runtime.orders import _Orders
 from derive.targets.numpy.runtime.rates import _Rates
 from derive.targets.numpy.runtime.rows import _parts
 from derive.targets.numpy.runtime.stopping import _Best
-from derive.targets.numpy.runtime.values import Array, _copy_into
+from derive.targets.numpy.runtime.values import Array, _copy_into, _described
 
 _NUMBERS = "fit/numbers"
 
@@ -32,6 +32,9 @@ class _Checkpoint:
         self.trainer, self.path, self.due, self.print = trainer, path, 0.0, 0
         self.content: dict[str, Array] = {}
         self.found: Any = None
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"checkpoint must be a path, not {_described(path)}")
+        _check_place(path)  # before an epoch is lost
         if os.path.exists(path):
             self.content, where = _read_npz(path)
             try:
@@ -62,7 +65,8 @@ class _Checkpoint:
             return 0
         numbers = self.content[_NUMBERS].tolist()
         if numbers[1] != self.print:
-            raise ValueError(f"{os.fspath(self.path)} is the checkpoint of other data")
+            what = f"{os.fspath(self.path)} is the checkpoint of other data"
+            raise ValueError(f"{what}: give those, or another file for these")
         done, _, error, waited, rates.now, rates.best, rates_waited = numbers
         rates.waited = int(rates_waited)
         if best is not None:

@@ -49,6 +49,7 @@ def _write_npz(
             stream.write(whole.getbuffer())
         return
     place = os.path.realpath(path)
+    _check_place(path)
     _remove_abandoned(place)
     aside = f"{place}.{secrets.token_hex(8)}.tmp"
     try:
@@ -70,6 +71,16 @@ def _write_npz(
         with contextlib.suppress(OSError):
             os.remove(aside)
         raise
+
+
+def _check_place(path: str | os.PathLike[str]) -> None:
+    """Raise OSError unless a file can be at this place: the folder must be there."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "a folder, no file", os.fspath(path))
+    if not os.path.isdir(os.path.dirname(os.path.realpath(path))):
+        raise FileNotFoundError(
+            errno.ENOENT, "the folder of this file does not exist", os.fspath(path)
+        )
 
 
 def _remove_abandoned(place: str) -> None:
