@@ -26,14 +26,16 @@ class Chosen(Outputs):
 def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
     """Choose the outputs of a classifier; by default a sigmoid for two classes, a softmax for more.
 
-    Two classes have a single output, except with a softmax. Raises SpecError for a name that
-    is unknown or not for classes.
+    Two classes have a single output, except with a softmax, or a loss that compares the outputs of the classes. Raises
+    SpecError for a name that is unknown or not for classes.
 
     >>> for_classes(None, None, 3).loss, for_classes("softmax", None, 2).units, for_classes(None, None, 2).units
     ('cross_entropy', 2, 1)
     """
     if activation is None:
-        activation = _made_for(loss, "sigmoid" if classes == 2 else "softmax")
+        usual = "sigmoid" if classes == 2 else "softmax"
+        margins = loss is not None and _known_loss(loss).targets == "classes"
+        activation = _made_for(loss, "identity" if margins else usual)
     activation = _respelled(activation)
     name = base_name(activation)
     if loss is None:
@@ -45,7 +47,8 @@ def for_classes(activation: Any, loss: Any, classes: int) -> Chosen:
     if targets in ("counts", "positive"):
         what = "counts" if targets == "counts" else "positive numbers"
         raise SpecError(f"loss is {loss!r}, which is for {what}, not for classes: use the Regressor, or another loss")
-    units = 1 if classes == 2 and ACTIVATIONS[name].elementwise else classes
+    single = classes == 2 and ACTIVATIONS[name].elementwise and targets != "classes"
+    units = 1 if single else classes
     meaning = probabilities(name)
     return Chosen(units, -1.0 if targets == "signs" else 0.0, meaning, activation, loss)
 
@@ -57,6 +60,8 @@ def for_labels(activation: Any, loss: Any, labels: int) -> Chosen:
     ('binary_cross_entropy', 'identity')
     """
     chosen = for_classes(activation, loss, 2)
+    if loss is not None and _known_loss(loss).targets == "classes":
+        raise SpecError(f"loss is {chosen.loss!r}, which has one class for each sample: use binary_cross_entropy")
     if chosen.units == 2 or chosen.probabilities == "distribution":
         raise SpecError(f"output_activation is {chosen.activation!r}, which has one class for each sample: use sigmoid")
     return replace(chosen, units=labels)

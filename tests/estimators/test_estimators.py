@@ -182,6 +182,15 @@ def test_predict_proba_exists_only_for_probability_outputs():
     assert not hasattr(small(loss="nonsense"), "predict_proba")
 
 
+def test_losses_that_compare_the_outputs_of_classes_take_two_classes():
+    x, y = iris()
+    fitted = small(loss="crammer_singer").fit(x[:100], y[:100])
+    assert fitted.out_activation_ == "identity" and fitted.score(x[:100], y[:100]) == 1
+    assert np.array_equal(fitted.decision_function(x[:100]) > 0, fitted.predict(x[:100]) == fitted.classes_[1])
+    with pytest.raises(ValueError, match="loss is 'crammer_singer', which has one class for each sample"):
+        fitted.fit(x, np.column_stack([y == 0, y == 1]))
+
+
 def test_a_sigmoid_for_each_of_three_classes():
     x, y = iris()
     fitted = small(loss="binary_cross_entropy").fit(x, y)
@@ -278,8 +287,9 @@ def test_early_stopping_sets_samples_aside_and_takes_the_best():
 
 def test_a_training_that_has_not_converged_warns():
     x, y = iris()
-    with pytest.warns(ConvergenceWarning, match="still falling after max_iter=3"):
+    with pytest.warns(ConvergenceWarning, match="still falling after max_iter=3") as said:
         small(max_iter=3).fit(x, y)
+    assert said[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(max_iter=3, tol=None).fit(x, y)

@@ -183,3 +183,16 @@ def test_a_trainer_takes_a_table_with_gaps_in_its_targets():
     text = split(incomes)[0]
     with pytest.raises(ValueError, match="X lacks the column 'income'"):
         trainer.predict(text)
+
+
+def test_a_table_that_is_not_ready_names_the_column():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"age": [30.0, 40.0, 50.0], "job": ["cook", "smith", "cook"], "debt": [1.0, np.nan, 2.0]})
+    for model in (Classifier(), Regressor()):
+        with pytest.raises(ValueError, match="X, column \"job\", holds 'cook', which is no number: encode it"):
+            model.fit(table, [0, 1, 0])
+        with pytest.raises(ValueError, match=r'X, column "debt", has no finite number in row 1 \(from 0\): fill it'):
+            model.fit(table[["age", "debt"]], [0, 1, 0])
+    for missing in (None, 3):
+        with pytest.raises(ValueError, match=rf"y has labels of text, and {missing} in row 1 \(from 0\)"):
+            Classifier().fit(table[["age"]], np.array(["a", missing, "b"], object))

@@ -8,6 +8,7 @@ A subclass has the parameters, and makes a trainer for the data that it is fitte
 from __future__ import annotations
 
 import copy
+import reprlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -175,7 +176,8 @@ class EstimatorBase(BaseEstimator):
         """The features, the targets and the weights, checked, without weights of 0."""
         dtype, inputs = number_type(self.dtype), self._fixed[0]
         how = {"accept_sparse": "csr", "dtype": _dtypes(dtype), "reset": first}
-        X, y = validate_data(self, X, y, **how, **self._checks_of_y)
+        with _column_named(X):
+            X, y = validate_data(self, X, y, **how, **self._checks_of_y)
         if inputs not in (None, X.shape[1]):
             found = f"X has {X.shape[1]} features"
             raise ValueError(f"{found}, but the network has {inputs} inputs")
@@ -264,13 +266,14 @@ class EstimatorBase(BaseEstimator):
             advice = "allow more of them"
         else:
             return
-        warnings.warn(f"{problem}: {advice}", ConvergenceWarning, stacklevel=3)
+        warnings.warn(f"{problem}: {advice}", ConvergenceWarning, stacklevel=4)
 
     def _predicted(self, X: Any) -> Array:
         """The outputs of the network, (samples, outputs)."""
         check_is_fitted(self)
         how = {"accept_sparse": "csr", "dtype": _dtypes(self.trainer_.dtype)}
-        X = validate_data(self, X, reset=False, **how)
+        with _column_named(X):
+            X = validate_data(self, X, reset=False, **how)
         outputs: Array = self.trainer_.predict(X)
         return outputs
 
@@ -325,6 +328,35 @@ def _unchanged_if_refused(estimator: EstimatorBase) -> Iterator[None]:
             attributes.clear()
             attributes.update(before)
         raise
+
+
+@contextmanager
+def _column_named(X: Any) -> Iterator[None]:
+    """Say in which column of a table scikit-learn found what is no number."""
+    try:
+        yield
+    except (TypeError, ValueError):
+        if hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2:
+            by_place = getattr(X, "iloc", X)
+            for place, name in enumerate(X.columns):
+                _check_column(by_place[:, place], f'X, column "{name}",')
+        raise
+
+
+def _check_column(column: Any, name: str) -> None:
+    """Raise ValueError unless all entries are finite numbers."""
+    try:
+        finite = np.isfinite(np.asarray(column).astype(np.float64))
+    except (TypeError, ValueError):
+        entries = np.asarray(column, dtype=object)
+        text = next((v for v in entries if isinstance(v, str)), entries[0])
+        advice = "encode it, as OneHotEncoder does, or leave the column out"
+        found = f"{name} holds {reprlib.repr(text)}, which is no number"
+        raise ValueError(f"{found}: {advice}") from None
+    if not finite.all():
+        found = f"{name} has no finite number in row {finite.argmin()} (from 0)"
+        advice = "fill it, as SimpleImputer does, or leave its sample out"
+        raise ValueError(f"{found}: {advice}")
 
 
 def _dtypes(dtype: Any) -> list[Any]:

@@ -50,6 +50,19 @@ def _gives_scores(classifier: ClassifierBase) -> bool:
     return not _gives_probabilities(classifier)
 
 
+def _check_labels(y: Array) -> None:
+    """Raise ValueError for labels of which some are text and others are not."""
+    if y.dtype != object or y.ndim != 1:
+        return
+    text = [isinstance(label, str) for label in y]
+    if not any(text) or all(text):
+        return
+    row = text.index(False)
+    found = f"{reprlib.repr(y[row])} in row {row} (from 0)"
+    what = f"y has labels of text, and {found}, which is none"
+    raise ValueError(f"{what}: give each sample a label of one kind, or leave it out")
+
+
 class ClassifierBase(ClassifierMixin, EstimatorBase):
     """A network for two classes or more, with any labels."""
 
@@ -87,6 +100,7 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
     def _targets(self, y: Array, first: bool, classes: Array | None) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        _check_labels(y)
         check_classification_targets(y)
         several = y.ndim == 2
         if not first and several != self._several:
@@ -175,8 +189,10 @@ class ClassifierBase(ClassifierMixin, EstimatorBase):
         if self._several:
             scores: Array = outputs - self._outputs(outputs.shape[1]).threshold
             return scores
-        single = outputs.shape[1] == 1
-        return outputs[:, 0] - self._outputs(2).threshold if single else outputs
+        if outputs.shape[1] == 1:
+            return outputs[:, 0] - self._outputs(2).threshold
+        two = outputs.shape[1] == 2
+        return outputs[:, 1] - outputs[:, 0] if two else outputs
 
 
 class WeightedClassifierBase(ClassifierBase):
