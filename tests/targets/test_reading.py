@@ -91,6 +91,14 @@ def test_labels_are_text(net):
         again.partial_fit(X[:2], [labels[0], "owl"])
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, 7])
+def test_a_label_that_is_missing(missing):
+    labels = [*LABELS[:3].tolist(), missing, *LABELS[4:].tolist()]
+    for given in (labels, np.array(labels, object)):
+        with pytest.raises(TypeError, match=rf"Y has labels of text, and {missing} in row 3 \(from 0\), which is none"):
+            module_of(*SOFTMAX).Trainer(seed=0).fit(X, given)
+
+
 def test_labels_that_are_too_few():
     trainer = module_of(*SOFTMAX).Trainer(seed=0)
     with pytest.raises(ValueError, match=r"Y has 1 labels, .* 3 classes: set trainer.classes_ to all labels first"):
@@ -169,9 +177,9 @@ def test_weights_from_elsewhere(bias):
     torch, sklearn = module.Trainer.from_state_dict(state), module.Trainer.from_coefs([w.T for w in weights], biases)
     for trainer in (torch, sklearn):
         np.testing.assert_allclose(trainer.predict(X), expected, rtol=1e-12)
-    with pytest.raises(ValueError, match=r"layer 1 has weights \(3, 4\) and 4 biases; .*: the weights are transposed"):
+    with pytest.raises(ValueError, match=r"layer 1 has weights \(4, 3\) .* expected \(inputs, units\) .*transposed"):
         module.Trainer.from_coefs(weights, biases)
-    with pytest.raises(ValueError, match="1 weights and 0 biases are given; the parameters are W1"):
+    with pytest.raises(ValueError, match="weights of 1 layers and biases of 0 are given; the parameters are W1"):
         module.Trainer.from_state_dict({"a.weight": weights[0]})
     with pytest.raises(ValueError, match=r'"0.running_mean" in the state is neither a weight nor a bias'):
         module.Trainer.from_state_dict({"0.running_mean": biases[0]})

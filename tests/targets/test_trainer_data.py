@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers import derivation, forwarded, module_of
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, dok_matrix
 
 from derive.catalogue.activations import ACTIVATIONS
 from derive.catalogue.biases import BIASES
@@ -211,11 +211,11 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
     "complex": (X + 0j, TypeError, "X must hold real numbers, not complex128"),
     "dates": (np.zeros((6, 3), "datetime64[s]"), TypeError, "not datetime64"),
     "records": (np.zeros(6, [("a", float)]), TypeError, "X must hold real numbers, not"),
-    "None": (None, TypeError, "X must hold real numbers, not None"),
+    "None": (None, TypeError, "X is missing; expected an array"),
     "an iterator": (iter(X), TypeError, r"X is an iterator; expected an array, such as np.array\(list"),
     "a generator": ((x for x in X), TypeError, "X is a generator"),
     "a dict": ({"a": 1}, ValueError, 'unknown "a" in the (validation )?inputs; expected X'),
-    "ragged": ([[1, 2, 3], [1]], ValueError, "X is not a rectangular array"),
+    "ragged": ([[1, 2, 3], [1]], ValueError, r"X is not .*: its entry 0 has the shape \(3,\), and entry 1 \(1,\)"),
     "masked": (np.ma.masked_greater(X, 0), ValueError, "X has masked entries"),
     "cannot be read": (Broken(), TypeError, "X cannot be read as an array: the device is gone"),
     "fewer samples": (X[:5], ValueError, "X has 5 samples and (validation )?Y has 6"),
@@ -238,6 +238,23 @@ def test_wrong_inputs_are_refused(name, net):
                 call(x, y)
         assert "\n" not in str(said.value)
     assert same(trainer, fresh)
+
+
+def test_a_sparse_matrix_that_is_a_dict():
+    module = module_of(*SOFTMAX)
+    assert same(module.Trainer(seed=1).fit(dok_matrix(X), CLASSES, 2), module.Trainer(seed=1).fit(X, CLASSES, 2))
+
+
+def test_what_is_left_out_or_misspelled():
+    trainer = module_of(*REAL).Trainer
+    with pytest.raises(TypeError, match="Y is missing; expected an array"):
+        trainer().fit(X)
+    with pytest.raises(TypeError, match="Trainer has no argument sed; expected parameters, seed or dtype"):
+        trainer(sed=1)
+    with pytest.raises(TypeError, match="dtype must be float64 or float32, not the type int"):
+        trainer(dtype=int)
+    with pytest.raises(ValueError, match="with batches, each of them is a step: leave batch_size out"):
+        trainer().fit(batches=[(X, np.zeros((6, 4)))], batch_size=3)
 
 
 def test_a_number_beyond_float32():

@@ -206,6 +206,10 @@ def test_the_histories_are_bounded_and_can_be_cleared(module):
     trainer.clear_history()
     assert trainer.history == trainer.epoch_history == trainer.validation_history == []
     assert module.Trainer.history_length == 10_000
+    trainer.history_length = -1
+    for call in (trainer.fit, trainer.partial_fit):
+        with pytest.raises(ValueError, match="history_length is -1; expected at least 0"):
+            call(X, Y)
 
 
 # Validation and early stopping.

@@ -17,6 +17,7 @@ from derive.targets.numpy.runtime.values import (
     _check_values,
     _column_names,
     _described,
+    _is_sparse,
     _real_numbers,
 )
 
@@ -296,9 +297,11 @@ class _Data:
         """What is given for each of the data, and what a message calls it."""
         what = f"{of}{'inputs' if argument == 'X' else 'targets'}"
         expected = ", ".join(datum.name for datum in wanted) or "none"
-        if not isinstance(values, Mapping):
-            if not wanted and values is None:
-                return
+        if values is None and not wanted:
+            return
+        if values is None and self.plain:
+            raise TypeError(f"{of}{argument} is missing; expected an array")
+        if not isinstance(values, Mapping) or _is_sparse(values):  # DOK is a dict
             if len(wanted) != 1:
                 needed = f"a dict with {expected}" if wanted else "left out"
                 raise TypeError(

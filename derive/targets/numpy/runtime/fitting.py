@@ -56,8 +56,7 @@ class _Fitting:
     ) -> None:
         """Check everything; nothing of the trainer has changed if it is refused."""
         self.trainer, self.network = trainer, trainer.network
-        self.network.check_parameters(trainer.parameters, in_place=True)
-        self.network.check_state(trainer.parameters, trainer.state)
+        trainer._check_own()
         self.epochs = _positive_integer(epochs, "epochs")
         self.batches = None if batches is None else _checked_batches(batches, epochs)
         data = self._read(X, Y, sample_weight, standardise)
@@ -113,6 +112,9 @@ class _Fitting:
         pair = _checked_pair(validation, bool(about.targets))
         if self.batches and validation is not None and not pair:
             raise ValueError("with batches, validation must be a pair (X, Y)")
+        if self.batches and batch_size not in ("auto", None):
+            said = "with batches, each of them is a step: leave batch_size out"
+            raise ValueError(said)
         samples, inputs = about.samples(data), data[: len(about.inputs)]
         out = _held_out(None if pair else validation, samples, self.orders, inputs)
         self.size = _checked_batch(batch_size, samples - len(out), len(out))

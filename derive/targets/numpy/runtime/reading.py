@@ -79,16 +79,23 @@ class _Reader:
         data = self.network.data
         if not data.plain or data.targets[0].kind not in OF_CLASSES or Y is None:
             return None
-        text = isinstance(Y, (list, tuple)) and len(Y) > 0 and isinstance(Y[0], str)
-        if isinstance(Y, Mapping) or not (text or hasattr(Y, "shape")):
+        a_list = isinstance(Y, (list, tuple)) and any(isinstance(y, str) for y in Y)
+        if isinstance(Y, Mapping) or not (a_list or hasattr(Y, "shape")):
             return None
-        labels: Array = np.asarray(Y)
+        labels: Array = np.asarray(Y, object if a_list else None)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
         if labels.ndim != 1 or not labels.size or labels.dtype.kind not in "UTO":
             return None
-        if labels.dtype == object and not all(isinstance(y, str) for y in labels):
-            return None
+        if labels.dtype == object:
+            text = [isinstance(label, str) for label in labels]
+            if not any(text):
+                return None
+            if not all(text):
+                row = text.index(False)
+                found = f"{labels[row]!r:.60} in row {row} (from 0)"
+                what = f"Y has labels of text, and {found}, which is none"
+                raise TypeError(f"{what}: give each sample a label, or leave it out")
         return labels.astype(str)
 
     def _width(self) -> int:

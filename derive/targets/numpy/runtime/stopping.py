@@ -78,7 +78,8 @@ def _checked_batch(size: int | str | None, samples: int, held_out: int) -> int:
         wanted = 'an integer, "auto", or None for all samples'
         raise TypeError(f"batch_size must be {wanted}, not {_described(size)}")
     if _positive_integer(size, "batch_size") > samples:
-        left = f"are left of {samples + held_out}" if held_out else "are given"
-        said = f"batch_size is {size}, but {samples} samples {left}: all are one batch"
+        left = f"left of {samples + held_out}" if held_out else "given"
+        found = "1 sample is" if samples == 1 else f"{samples} samples are"
+        said = f"batch_size is {size}, but {found} {left}: all are one batch"
         warnings.warn(said, stacklevel=6)
     return min(int(size), samples)

@@ -134,23 +134,30 @@ class TrainerBase(PredictorBase):
         where they do not fit.
         """
         weights = [_real_numbers(w, f"coefs[{n}]") for n, w in enumerate(coefs)]
-        turned = [weight.T for weight in weights]
         biases = [
             _real_numbers(b, f"intercepts[{n}]") for n, b in enumerate(intercepts)
         ]
-        return cls(cls._by_layers(turned, biases), dtype=dtype)
+        return cls(cls._by_layers(weights, biases, inputs_first=True), dtype=dtype)
 
     @classmethod
-    def _by_layers(cls, weights: list[Array], biases: list[Array]) -> dict[str, Array]:
-        """Parameters by name, for weights (units, inputs) and biases (units,)."""
+    def _by_layers(
+        cls, weights: list[Array], biases: list[Array], inputs_first: bool = False
+    ) -> dict[str, Array]:
+        """Parameters by name, for weights (units, inputs) and biases (units,).
+
+        Or for weights (inputs, units), where the inputs come first.
+        """
         names = list(cls.network.shapes)
+        own = -1 if inputs_first else 0
         for n, (weight, bias) in enumerate(zip(weights, biases, strict=False), 1):
-            if weight.ndim != 2 or bias.size != len(weight):
+            if weight.ndim != 2 or bias.size != weight.shape[own]:
                 found = f"weights {weight.shape} and {bias.size} biases"
-                turned = weight.ndim == 2 and bias.size == weight.shape[1]
+                turned = weight.ndim == 2 and bias.size in weight.shape
                 hint = ": the weights are transposed" if turned else ""
-                wanted = "expected (units, inputs) and units"
+                axes = "(inputs, units)" if inputs_first else "(units, inputs)"
+                wanted = f"expected {axes} and units"
                 raise ValueError(f"layer {n} has {found}; {wanted}{hint}")
+        weights = [weight.T for weight in weights] if inputs_first else weights
         if len(names) == len(weights) and len(biases) in (0, len(weights)):
             columns = [bias.reshape(-1, 1) for bias in biases]
             if columns:  # the biases are the first columns of the weights
@@ -162,8 +169,8 @@ class TrainerBase(PredictorBase):
                 a for pair in zip(weights, biases, strict=True) for a in pair
             )
             return dict(zip(names, alternating, strict=True))
-        given = f"{len(weights)} weights and {len(biases)} biases are given"
-        raise ValueError(f"{given}; the parameters are {', '.join(names)}")
+        given = f"weights of {len(weights)} layers and biases of {len(biases)}"
+        raise ValueError(f"{given} are given; the parameters are {', '.join(names)}")
 
     @property
     def coefs_(self) -> list[Array]:
@@ -195,7 +202,8 @@ class TrainerBase(PredictorBase):
         if set(widths) != set(expected):
             given = ", ".join(f"{name}=..." for name in widths) or "none of them"
             if not expected:
-                raise TypeError(f"Trainer takes no widths; it was given {given}")
+                known = "expected parameters, seed or dtype"
+                raise TypeError(f"Trainer has no argument {given[:-4]}; {known}")
             wanted = ", ".join(f"{name}=..." for name in expected)
             needed = f"Trainer needs the widths {wanted}, or parameters"
             raise TypeError(f"{needed}; it was given {given}")
@@ -232,6 +240,13 @@ class TrainerBase(PredictorBase):
         with np.errstate(all="ignore"):
             data = self.network.filled(self.parameters, rows)
             print(_table(self, data, self.learning_rate))
+
+    def _check_own(self) -> None:
+        """Raise unless what users may change of a trainer is fit for training."""
+        self.network.check_parameters(self.parameters, in_place=True)
+        self.network.check_state(self.parameters, self.state)
+        if self.history_length is not None:
+            _positive_integer(self.history_length, "history_length", least=0)
 
     def clear_history(self) -> None:
         """Forget the errors of all steps and epochs so far."""
@@ -321,8 +336,7 @@ class TrainerBase(PredictorBase):
         Raises ValueError or TypeError if the parameters or the state do not fit.
         """
         _positive_integer(batch_size, "batch_size")
-        self.network.check_parameters(self.parameters, in_place=True)
-        self.network.check_state(self.parameters, self.state)
+        self._check_own()
         own = (self.network, self.parameters, self.state, batch_size)
         # copies in another order of axes cost what they save where they are large
         large = sum(value.size for value in self.parameters.values()) > 10_000
@@ -336,8 +350,7 @@ class TrainerBase(PredictorBase):
         stepper = self._steppers.get(len(X)) if arrays else None
         if stepper is not None and stepper.is_current() and stepper.fits(X, Y):
             return stepper.take((X, Y), _checked_rate(rate)) is not None
-        self.network.check_parameters(self.parameters, in_place=True)
-        self.network.check_state(self.parameters, self.state)
+        self._check_own()
         found = self._data(X, Y)
         rows = tuple(map(np.asarray, found))
         size = self.network.data.samples(rows)

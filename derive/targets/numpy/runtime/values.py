@@ -34,7 +34,7 @@ def _real_numbers(values: Any, name: str, dtype: Any = np.float64) -> Array:
     try:
         array = np.asarray(values)
     except ValueError as wrong:
-        reason = " ".join(str(wrong).split())
+        reason = _uneven(values) or " ".join(str(wrong).split())
         raise ValueError(f"{name} is not a rectangular array: {reason}") from None
     except Exception as wrong:  # an object's own __array__ may raise anything
         reason = " ".join(str(wrong).split())
@@ -46,6 +46,16 @@ def _real_numbers(values: Any, name: str, dtype: Any = np.float64) -> Array:
     _check_reals(array.dtype, name)
     with np.errstate(over="ignore"):
         return array.astype(dtype, copy=False)
+
+
+def _uneven(values: Any) -> str:
+    """Which entry of a list has another shape than the first; "" if none has."""
+    try:
+        shapes = [np.shape(value) for value in values]
+        other = next(n for n, shape in enumerate(shapes) if shape != shapes[0])
+    except Exception:  # the entries are uneven in themselves
+        return ""
+    return f"its entry 0 has the shape {shapes[0]}, and entry {other} {shapes[other]}"
 
 
 def _check_reals(dtype: np.dtype[Any], name: str) -> None:
@@ -222,6 +232,8 @@ def _described(value: object) -> str:
     """What a value is, for an error."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
+    if isinstance(value, type):
+        return f"the type {value.__name__}"
     kind = type(value).__name__
     return f"{kind} {value!r:.60}" if isinstance(value, (str, int, float)) else kind
 
