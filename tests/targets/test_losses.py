@@ -69,9 +69,22 @@ def test_score_and_error_are_those_of_scikit_learn(name: str) -> None:
     trainer = module_of((3, 4, outputs), f"tanh,{activation}", name).Trainer(seed=3)
     found = trainer.predict(X)
     assert trainer.score(X, targets) == pytest.approx(score(targets, found), rel=1e-12)
+    if name in ("gaussian_nll", "ordinal", "quantile(tau=[0.2, 0.5])"):  # also with layers that are not dense
+        layered = module_of((3, "dropout", 4, outputs), f"tanh,{activation}", name).Trainer(trainer.parameters)
+        assert layered.score(X, targets) == trainer.score(X, targets)
     if error is not None:
         given = np.eye(3)[targets] if targets.dtype.kind == "i" else targets.reshape(len(X), -1)
         assert trainer.network.measured(trainer.parameters, X.T, given.T) == pytest.approx(error(targets, found))
+
+
+def test_a_missing_target_has_a_number_that_the_loss_takes() -> None:
+    """As 0 is none for the gamma deviance; a sample without any target changes nothing."""
+    module = module_of((3, 4, 1), "tanh,exponential", "gamma", missing="ignore")
+    trainer = module.Trainer(seed=3)
+    whole = trainer.copy().fit(X[:20], POSITIVE[:20], 1, batch_size=None, learning_rate=0.1)
+    trainer.fit(X, np.r_[POSITIVE[:20], np.full(20, np.nan)], 1, batch_size=None, learning_rate=0.2)
+    for name, value in whole.parameters.items():
+        np.testing.assert_allclose(trainer.parameters[name], value, rtol=1e-12)
 
 
 def in_torch(name: str, y: Array, a: Array) -> Any:

@@ -32,8 +32,13 @@ if TYPE_CHECKING:
 MOST = 8
 
 
-def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the context of the templates of the trainer, in addition to the ``context`` of the equations."""
+def facts(
+    program: ArrayProgram, network: Network | None, context: Mapping[str, Any], measure: str = ""
+) -> dict[str, Any]:
+    """Return the context of the templates of the trainer, in addition to the ``context`` of the equations.
+
+    ``measure`` is the name of the score of the loss, if it has one of its own.
+    """
     data: Data = context["data"]
     training, coupled = (_coupled(one) for one in (program, program.predicting))
     classes = [class_axis(program.prediction, target) for target in data.targets]
@@ -46,7 +51,7 @@ def facts(program: ArrayProgram, network: Network | None, context: Mapping[str, 
         "masks": data.masks,
         "random": bool(data.random),
         "simple": data.is_pair and len(program.outputs) == 1 and not coupled,
-        **_predicted(data, _score(network)[0]),
+        **_predicted(data, measure),
         **_predict_code(data, context["random_widths"]),
         "coupled_lines": tuple(_wrapped(_coupled_fit(training, listed(program.averages) if program.averages else ""))),
         "no_prediction": _string(_no_prediction(coupled)) if coupled else (),
@@ -133,19 +138,9 @@ SCORES = {
 }
 
 
-def _score(network: Network | None) -> tuple[str, tuple[float, ...]]:
-    """The measure of the loss of a network, and its options; no name without one."""
-    if network is None or network.own_loss:
-        return "", ()
-    from derive.catalogue.losses import loss
-
-    return loss(network.loss).measure
-
-
-def score_fact(network: Network | None) -> dict[str, str]:
-    """The argument of the runtime's ``Network`` about the score, as code."""
-    measure, options = _score(network)
-    return {"score": repr((measure, options))} if measure not in ("", "R^2") else {}
+def score_fact(measure: tuple[str, tuple[float, ...]]) -> dict[str, str]:
+    """The argument of the runtime's ``Network`` about the score, as code; the measure is by name, with its options."""
+    return {} if measure[0] in ("", "R^2") else {"score": repr(measure)}
 
 
 def _predicted(data: Data, measure: str) -> dict[str, Any]:

@@ -320,18 +320,20 @@ def rendered(
     initialisation: str = "glorot_uniform",
     second: bool = True,
     function: str = "backward",
+    measure: tuple[str, tuple[float, ...]] = ("", ()),
 ) -> Rendered:
     """Render a program as Python code with NumPy.
 
     ``name`` is the name of the package, and ``description`` describes the network; ``network`` is
     None if the equations were stated by hand. Without ``second``, there is no second rendering of the
     steps. ``function`` is the name of the backward pass of a layer alone, or of what is derived in its form.
+    ``measure`` is that of the loss, the name of the score that fits it and its options, if it is of the catalogue.
     Raises SecondRenderingError if that cannot be made.
     """
     start = INITIALISATIONS[initialisation]
     context = equations_context(program, notation, promises, targets, start, second, function)
     made_of = repr([context[part] for part in ("forward", "error", "gradients", "updates")])
-    told = {"digest": f'"{digest(network, made_of)}"', **context["network"], **score_fact(network)}
-    whole = {**context, **facts(program, network, context), "facts": arguments(told)}
+    told = {"digest": f'"{digest(network, made_of)}"', **context["network"], **score_fact(measure)}
+    whole = {**context, **facts(program, network, context, measure[0]), "facts": arguments(told)}
     functions = {h["name"]: h["function"] for h in context["helpers"] if "function" in h}
     return Rendered(name, description, whole, functions)

@@ -14,8 +14,10 @@ from derive.calculus.program import Program
 from derive.calculus.roles import Role
 from derive.calculus.shorter import Shorter
 from derive.calculus.truncation import window, with_windows
+from derive.catalogue.losses import loss
 from derive.derived import Derived
 from derive.record import record
+from derive.statement.network import Network
 from derive.targets.fold import fold
 from derive.targets.names import code_names
 from derive.targets.numpy.equations import statements_of
@@ -59,7 +61,10 @@ class NumPyTarget:
     def _rendered(self, second: bool = True) -> Rendered:
         derived, given = self.derived, self.derived.specification
         how = (derived.description, derived.network, derived.targets, given.initialisation, second, self.function)
-        return rendered(derived.program, derived.notation, derived.forward.promises, given.name, *how)
+        measure: tuple[str, tuple[float, ...]] = ("", ())
+        if isinstance(given, Network) and given.own_loss is None:
+            measure = loss(given.loss).measure
+        return rendered(derived.program, derived.notation, derived.forward.promises, given.name, *how, measure)
 
     @cached_property
     def readable(self) -> Rendered:

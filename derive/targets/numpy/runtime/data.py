@@ -437,7 +437,8 @@ def _filled(values: Any, datum: _Datum, name: str, dtype: Any) -> tuple[Array, A
     """Targets with a number that the loss takes in place of NaN; which are known."""
     array = _real_numbers(values, name, dtype)
     known = ~np.isnan(array)
-    return np.where(known, array, 1 if datum.kind == "signs" else 0), known
+    taken = 1 if datum.kind in ("signs", "positive") else 0
+    return np.where(known, array, taken), known
 
 
 def _read_weights(values: Any, samples: int) -> Array:
