@@ -53,7 +53,7 @@ def _uneven(values: Any) -> str:
     try:
         shapes = [np.shape(value) for value in values]
         other = next(n for n, shape in enumerate(shapes) if shape != shapes[0])
-    except Exception:  # the entries are uneven in themselves
+    except (TypeError, ValueError, StopIteration):  # they are uneven in themselves
         return ""
     return f"its entry 0 has the shape {shapes[0]}, and entry {other} {shapes[other]}"
 
