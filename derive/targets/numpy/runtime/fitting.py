@@ -70,7 +70,7 @@ class _Fitting:
             raise TypeError(f"callback must be a function, not {_described(callback)}")
         generator = self._begin_orders(seed, checkpoint)
         self.generator = generator if shuffle else None
-        self._divide(data, validation, batch_size)
+        self._divide(data, validation, batch_size, standardise)
 
     def _read(
         self, X: Any, Y: Any, weights: Any, standardise: bool | str
@@ -79,7 +79,6 @@ class _Fitting:
         trainer = self.trainer
         if self.batches is None:
             trainer._meet(X, Y)
-            trainer._standardise(standardise, X, Y, weights)
             rows = trainer._data(X, Y, weights)
             counted: tuple[Array, ...] = self.network.data.counted(rows)
             return counted
@@ -106,8 +105,12 @@ class _Fitting:
         data: tuple[Array, ...],
         validation: Any,
         batch_size: int | str | None,
+        standardise: bool | str,
     ) -> None:
-        """Hold out the samples for validation, and find the size of a batch."""
+        """Hold out the samples for validation, and find the size of a batch.
+
+        The scales of standardised data are those of the samples that are left.
+        """
         about, trainer = self.network.data, self.trainer
         pair = _checked_pair(validation, bool(about.targets))
         if self.batches and validation is not None and not pair:
@@ -122,7 +125,11 @@ class _Fitting:
         if len(out):
             self.held_out = about.kept(data, out)
             data = about.kept(data, np.delete(np.arange(samples), out))
-        elif pair:
+        if trainer._standardise(standardise, data):
+            data = trainer._scaled(data)
+            if self.held_out is not None:
+                self.held_out = trainer._scaled(self.held_out)
+        if pair:
             X, Y, weight = (*pair, None)[:3]
             self.held_out = trainer._data(X, Y, weight, "validation ")
         self.data = data

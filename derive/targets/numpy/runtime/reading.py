@@ -129,10 +129,10 @@ class _Reader:
         signs = self._width() == 1 and self.network.data.targets[0].kind == "signs"
         return 2 * codes - 1 if signs else codes
 
-    def _standardise(self, how: Any, X: Any, Y: Any, weights: Any) -> None:
-        """Find the scales of the data, unless they are known."""
+    def _standardise(self, how: Any, rows: tuple[Array, ...]) -> bool:
+        """Find the scales of the data, unless they are known; whether they are new."""
         if how is False or self.scaling:
-            return
+            return False
         network, data = self.network, self.network.data
         if how is not True and not (isinstance(how, str) and how == "both"):
             wanted = 'True for the inputs, or "both" for the targets, too'
@@ -140,7 +140,6 @@ class _Reader:
         if not data.plain or not data.inputs[0].may_wait:
             wanted = "the network must have one input, of real numbers in columns"
             raise ValueError(f"standardise: {wanted}")
-        rows = data.counted(self._data(X, Y, weights))
         found = dict(zip(_SCALINGS[:2], _mean_and_scale(rows[0], None), strict=True))
         if how == "both":
             real = data.targets[0].kind == "real" and rows[1].ndim == 2
@@ -159,6 +158,7 @@ class _Reader:
             found |= dict(zip(_SCALINGS[2:], scales, strict=True))
         dtype = next(iter(self.parameters.values())).dtype
         self.scaling = {name: value.astype(dtype) for name, value in found.items()}
+        return True
 
     def _scaled(self, rows: Sequence[Array]) -> tuple[Array, ...]:
         """The rows as the network takes them: standardised if there are scales."""
