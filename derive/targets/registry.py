@@ -6,14 +6,16 @@ from collections.abc import Callable
 from functools import cached_property
 
 from derive.derived import Derived
+from derive.targets.c.target import CTarget
 from derive.targets.numpy.target import NumPyTarget
+from derive.targets.target import Runnable as RunnableBase
 from derive.targets.target import Target
 
 #: Every target by name; it is made from a derivation on first use.
-TARGETS: dict[str, Callable[[Derived], Target]] = {"numpy": NumPyTarget}
+TARGETS: dict[str, Callable[[Derived], Target]] = {"numpy": NumPyTarget, "c": CTarget}
 
 
-class Runnable(Derived):
+class Runnable(RunnableBase):
     """A derivation and its targets."""
 
     @cached_property

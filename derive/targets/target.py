@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from derive.derived import Derived
 from derive.record import record
 
 if TYPE_CHECKING:
@@ -70,3 +71,11 @@ class Target(Protocol):
     @property
     def report(self) -> GradientReport:
         """The report of the check, also if it has not passed."""
+
+
+class Runnable(Derived):
+    """A derivation and its targets; ``registry`` makes them."""
+
+    def target(self, name: str = "numpy") -> Target:
+        """Return the target with this name, always the same object."""
+        raise NotImplementedError
