@@ -10,6 +10,7 @@ from derive.calculus.index import Tensor
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.record import record
+from derive.targets.c.listing import folded, listing
 from derive.targets.c.names import CNames
 from derive.targets.c.program import GRADIENTS, STATE, WORKSPACE, CProgram, Member
 from derive.targets.c.start import Start
@@ -62,7 +63,8 @@ class CTarget:
 
     def listing(self, form: str) -> Listing:
         """Return the file with the equations, as documents print it."""
-        raise NotImplementedError
+        tensors = {place: self.derived.program.tensors[name].stored.name for name, place in self.own.printer.places.items()}
+        return listing(f"{self.name}.c", self.source, tensors, f"{self.name}_gradients")
 
     @cached_property
     def own(self) -> CProgram:
@@ -72,12 +74,12 @@ class CTarget:
     @cached_property
     def header(self) -> str:
         """The header."""
-        return fill("c/network.h.jinja", **self.context)
+        return folded(fill("c/network.h.jinja", **self.context))
 
     @cached_property
     def source(self) -> str:
         """The source file."""
-        return fill("c/network.c.jinja", **self.context)
+        return folded(fill("c/network.c.jinja", **self.context))
 
     @cached_property
     def context(self) -> dict[str, Any]:
@@ -99,7 +101,6 @@ class CTarget:
             "states": own.states,
             "data": own.data,
             "computed": own.computed,
-            "outputs": own.outputs,
             "held": bool(held),
             "forward": own.lines(own.of_stage("forward"), "p", "w", "m", *held),
             "predicting": own.lines(own.predicting, "p", "s", "w", "m") if averages else None,
@@ -166,7 +167,9 @@ class CTarget:
         kept = ["the numbers of the optimizer"] if any(t.role != "running" for t in program.states) else []
         kept += ["running averages"] if program.averages else []
         data = [f"{m.name} has {_shape(m)}{_integers(t)}" for t, m in own.data]
-        outputs = ", ".join(f"{name}_real *{m.name}" for m in own.outputs)
+        free = CNames()
+        arguments = [free.fresh(m.name) for m in own.outputs]
+        outputs = ", ".join(f"{name}_real *{argument}" for argument in arguments)
         state = f"const {name}_state *s, " if program.averages else ""
         batch = f", and for less than 1 or more than {name.upper()}_BATCH samples" if own.sampled else ""
         function = "predicted(p, s, w" if program.averages else "forward(p, w"
@@ -178,9 +181,13 @@ class CTarget:
             "batch_words_predict": batch if own.coupled else "",
             "predict_arguments": f"const {name}_parameters *p, {state}const {name}_data *data, {name}_workspace *w, "
             + outputs,
+            "outputs": [*zip(arguments, own.outputs, strict=True)],
             "predict_call": function,
             "predict_held": ", 0" if program.stopped and not program.averages else "",
         }
+
+
+TARGET = CTarget
 
 
 def real_number_of(value: Any) -> str:
