@@ -36,15 +36,28 @@ def folded(text: str) -> str:
 def _fold(line: str) -> Iterator[str]:
     indent = line[: len(line) - len(line.lstrip())] + MORE
     while len(line) > WIDTH:
-        code = line.partition("  //")[0].rstrip()
-        start = len(line) - len(line.lstrip())
-        at = code.rfind(" ", start, WIDTH)
-        at = code.find(" ", WIDTH) if at <= start else at
-        if at < 0:
+        at = _break(line.partition("  //")[0].rstrip())
+        if not at:
             break
         yield line[:at]
         line = indent + line[at + 1 :]
     yield line
+
+
+def _break(code: str) -> int:
+    """The best space to break a line at: in the second half, in the fewest brackets, the last of these; 0 if none."""
+    start = len(code) - len(code.lstrip())
+    depth, found = 0, list[tuple[int, int]]()
+    for at, sign in enumerate(code):
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == " " and at > start and code[at + 1] not in "),;":
+            found.append((depth, at))
+    fitting = [pair for pair in found if start + (WIDTH - start) // 2 <= pair[1] <= WIDTH] or [
+        pair for pair in found if pair[1] <= WIDTH
+    ]
+    if fitting:
+        return min(fitting, key=lambda pair: (pair[0], -pair[1]))[1]
+    return found[0][1] if found else 0
 
 
 def listing(name: str, source: str, tensors: Mapping[str, str], gradients: str) -> Listing:

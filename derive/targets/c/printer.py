@@ -10,7 +10,6 @@ from typing import Any
 from sympy import (
     Abs,
     Add,
-    E,
     Expr,
     Function,
     Indexed,
@@ -22,12 +21,12 @@ from sympy import (
     Piecewise,
     Pow,
     Rational,
+    S,
     Sum,
     Symbol,
     erf,
     floor,
     oo,
-    pi,
     sign,
 )
 from sympy import erfc as sympy_erfc
@@ -316,10 +315,10 @@ class CPrinter(LoopPrinter):
             return Text(f"{code} * {code}", PRODUCT)
         return self._math("pow", base, exponent)
 
-    @code.register(type(pi))
-    @code.register(type(E))
+    @code.register(type(S.Pi))
+    @code.register(type(S.Exp1))
     def _(self, expression: Expr, scope: Mapping[Symbol, str]) -> str:
-        number = self.pi if expression == pi else self.e
+        number = self.pi if expression == S.Pi else self.e
         return Text(number) if self.double else Text(f"(real){number}", UNARY)
 
     @code.register(type(oo))
