@@ -62,7 +62,8 @@ class Library:
         members = [*(m for _, m in self.own.data), *self.own.computed]
         self.workspace = self._struct(members, ("slopes", self.parameters))
 
-    def _side(self, side: str) -> int:
+    def side(self, side: str) -> int:
+        """The length of an axis, from its code."""
         return int(eval(side, {}, dict(self.sizes)))  # a product or a sum of numbers and macros
 
     def _struct(self, members: Iterable[Member], *more: tuple[str, Any]) -> Any:
@@ -70,7 +71,7 @@ class Library:
         for member in members:
             kind = {"real": self.real, "int": ctypes.c_int, "double": ctypes.c_double}[member.kind]
             for side in reversed(member.sides):
-                kind *= self._side(side)
+                kind *= self.side(side)
             fields.append((member.name, kind))
         return type("Struct", (ctypes.Structure,), {"_fields_": [*fields, *more]})
 

@@ -479,8 +479,7 @@ class CPrinter(LoopPrinter):
 
         def step(name: str) -> list[str]:
             pairs = zip(new.values(), expression.places, strict=True)
-            same = " && ".join(self.equal(a, b) for a, b in pairs)
-            return [f"if (!({same})) {name} *= {self.code(body, {})};"]
+            return [f"if (!({self._all_equal(pairs)}))", f"{STEP}{name} *= {self.code(body, {})};"]
 
         return self._computed_in(
             block,
@@ -533,7 +532,7 @@ class CPrinter(LoopPrinter):
     def _(self, expression: Any, scope: Mapping[Symbol, str]) -> str:
         found = self._place(expression.extreme)
         pairs = zip(expression.places, found, strict=True)
-        return self.choice(" && ".join(self.equal(a, b) for a, b in pairs), Text("1"), Text("0"))
+        return self.choice(self._all_equal(pairs), Text("1"), Text("0"))
 
     @code.register(Choice)
     def _(self, expression: Any, scope: Mapping[Symbol, str]) -> str:
@@ -566,16 +565,27 @@ class CPrinter(LoopPrinter):
         return f"{at(sides[0], SUM)} {condition.rel_op} {at(sides[1], SUM)}"
 
     def choice(self, condition: str, value: str, other: str) -> Text:
-        """A conditional expression; a whole number in it is converted, so that no division cuts it off."""
+        """A conditional expression; a whole number in it is converted, so that no division cuts it off.
+
+        An empty condition always holds.
+        """
+        if not condition:
+            return Text(value, getattr(value, "binds", ATOM))
         first = f"({self._cast}){value}" if value.isdecimal() and other.isdecimal() else value
         return Text(f"({condition} ? {first} : {other})")
 
     def equal(self, left: Any, right: Any) -> str:
-        """A comparison of places."""
+        """A comparison of places; an empty text if they are the same."""
         sides = [self._resolved(left), self._resolved(right)]
+        if sides[0] == sides[1]:
+            return ""
         less = min(side.as_coeff_Add()[0] for side in sides)
         first, second = (self._integer(side - less) for side in sides)
         return f"{at(first, SUM)} == {at(second, SUM)}"
+
+    def _all_equal(self, pairs: Iterable[tuple[Any, Any]]) -> str:
+        """The condition that all pairs of places are equal."""
+        return " && ".join(filter(None, (self.equal(*pair) for pair in pairs)))
 
     def total(self, body: str, loops: Sequence[Loop]) -> str:
         """Sums are not parts of an expression of C."""
