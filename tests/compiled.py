@@ -12,8 +12,8 @@ import numpy as np
 from helpers import Array
 
 from derive.api import Derivation
-from derive.calculus.index import SAMPLES, Tensor
-from derive.targets.c.printer import stored_axes
+from derive.calculus.index import Tensor
+from derive.targets.c.formulas import stored_axes
 from derive.targets.c.program import Member
 from derive.targets.c.target import CTarget
 from derive.targets.named import in_axes, in_store
@@ -52,7 +52,9 @@ class Library:
         self.real: Any = ctypes.c_float if single else ctypes.c_double
         defined = [f"-D{name}={value}" for name, value in given.items()]
         defined += [f"-D{upper}_FLOAT"] if single else []
-        made = compiled(folder, target, f"lib{'f' if single else 'd'}.so", "-shared", "-fPIC", "-O0", *defined, *options)
+        made = compiled(
+            folder, target, f"lib{'f' if single else 'd'}.so", "-shared", "-fPIC", "-O0", *defined, *options
+        )
         self.library = ctypes.CDLL(str(made))
         self.parameters = self._struct(self.own.parameters)
         self.state = self._struct(self.own.states, ("random", ctypes.c_uint64))

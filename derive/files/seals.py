@@ -41,11 +41,8 @@ _SEAL, _LINE = re.compile(_HASHES), re.compile(rf"\S+ {_HASHES}(?: -->)?")
 _COMMENTS = {
     ".toml": (HASH,),
     ".eq": (HASH,),
-    **{
-        ending: comments
-        for entry in (*TARGETS.values(), *FORMATS.values())
-        for ending, comments in entry.comments.items()
-    },
+    **{ending: comments for language in TARGETS.values() for ending, comments in language.comments.items()},
+    **{ending: comments for entry in FORMATS.values() for ending, comments in entry.comments.items()},
 }
 _NOTICES = {SPEC: SPEC_NOTICE, STATED: STATED_NOTICE, "numbers.toml": NUMBERS_NOTICE}
 

@@ -38,6 +38,10 @@ TARGETS = {
             ("package", "single-file", "core", "predict"),
             {".py": (HASH,)},
         ),
-        Language("c", "C99 that allocates no memory: a header and a source file", comments={".c": (SLASHES,), ".h": (SLASHES,)}),
+        Language(
+            "c",
+            "C99 that allocates no memory: a header and a source file",
+            comments={".c": (SLASHES,), ".h": (SLASHES,)},
+        ),
     )
 }

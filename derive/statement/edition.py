@@ -151,9 +151,9 @@ class Edition:
         if "numbers" in self.only and self.numbers is None:
             raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
         if self.form not in TARGETS[self.target].forms:
-            raise SpecError(f"form {self.form} is for target numpy, and target {self.target} has no forms: leave form out")
+            raise SpecError(f"form {self.form} is for target numpy: leave it out with target {self.target}")
         if self.estimator and self.target != "numpy":
-            raise SpecError(f"estimator is a module of Python, for target numpy: leave it out with target {self.target}")
+            raise SpecError(f"estimator is for target numpy: leave it out with target {self.target}")
         if self.estimator and self.form in ("core", "predict"):
             raise SpecError(f"estimator needs a trainer, but form {self.form} has none: give form package")
 

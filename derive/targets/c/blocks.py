@@ -20,7 +20,8 @@ class Block:
     """The body of a loop, or of a function if there is no ``parent``.
 
     ``own`` are the symbols that are bound there with their variables, ``index`` is that of the loop. ``known`` are the
-    names of values that its lines have computed, ``places`` those of the places of extreme values.
+    names of values that its lines have computed, ``places`` those of the places of extreme values; ``declares`` is
+    whether its lines declare variables.
     """
 
     parent: Block | None = None
@@ -29,6 +30,8 @@ class Block:
     lines: list[str] = field(default_factory=list)
     known: dict[Expr, str] = field(default_factory=dict)
     places: dict[Expr, tuple[Index, ...]] = field(default_factory=dict)
+
+    declares: bool = False
 
     def chain(self) -> Iterator[Block]:
         """The block and those around it, from the inside."""
@@ -49,9 +52,9 @@ class Block:
         """The name of a value that has been computed in this block or in one around it."""
         return next((block.known[expression] for block in self.chain() if expression in block.known), None)
 
-    def letter(self, index: Index) -> str:
-        """A variable for an index, other than those of the loops around."""
-        taken = {name for block in self.chain() for name in block.own.values()}
+    def letter(self, index: Index, *others: str) -> str:
+        """A variable for an index, other than those of the loops around and some more."""
+        taken = {*others, *(name for block in self.chain() for name in block.own.values())}
         pool = SAMPLE_LETTERS if index.axis.sample else LETTERS
         numbered = (f"{letter}{number}" for number in count(1) for letter in pool[:1])
         return next(name for names in (pool, numbered) for name in names if name not in taken)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from derive.files.seals import HEADER_LINES
-from derive.targets.target import Line, Listing, Section, Word
+from derive.targets.target import Listing, Section, Word
 
 #: Columns of a line, and how far the rest of a folded one is moved.
 WIDTH, MORE = 100, "        "

@@ -35,10 +35,13 @@ MATH = frozenset(f"{name}{suffix}" for name in _MATH for suffix in ("", "f", "l"
 OTHERS = frozenset(
     "fpclassify isfinite isnormal signbit isgreater isgreaterequal isless islessequal islessgreater isunordered "
     "signgam math_errhandling float_t double_t memcpy memmove memcmp memset memchr strcpy strncpy strcat strncat "
-    "strcmp strncmp strlen strchr strstr size_t ptrdiff_t offsetof max_align_t uint64_t int64_t uint32_t int32_t "
-    "main real p w g s data count first learning_rate "
-    "learning_rate predicted compare take put get drawn square sign larger smaller above below log1p_ratio drawn uniform normal orthogonal take_inputs take_targets "
-    "forward error backward advance compared".split()
+    "strcmp strncmp strlen strchr strstr size_t ptrdiff_t offsetof max_align_t uint64_t int64_t uint32_t int32_t".split()
+)
+#: The names in the templates of the files.
+OWN = frozenset(
+    "main real p w g s m data order first held batch epochs epoch count mean seed numbers learning_rate square sign "
+    "larger smaller above below log1p_ratio drawn uniform normal orthogonal take take_inputs take_targets put get "
+    "forward predicted error backward advance compare".split()
 )
 #: What the names of variables in functions begin with; a number may follow.
 LOCAL = ("at", "product", "sum", "top", "value")
@@ -53,7 +56,7 @@ class CNames(Names):
     """Assigns unique names in C."""
 
     def __init__(self) -> None:
-        super().__init__((*KEYWORDS, *MATH, *OTHERS))
+        super().__init__((*KEYWORDS, *MATH, *OTHERS, *OWN))
 
     def fresh(self, wanted: str) -> str:
         """The wanted name in ASCII, with an underscore if it is reserved and a number if it is taken."""

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from sympy import Expr, Symbol
 
+from derive.arrays.rewriting import everywhere, shift
 from derive.arrays.stability import Stability
 from derive.calculus.coupling import coupling
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
@@ -16,8 +17,9 @@ from derive.calculus.roles import Role
 from derive.derived import Derived
 from derive.record import record
 from derive.targets.c.blocks import STEP
+from derive.targets.c.formulas import stored_axes
 from derive.targets.c.names import CodeNames, c_names
-from derive.targets.c.printer import CPrinter, stored_axes
+from derive.targets.c.printer import CPrinter
 from derive.targets.loops.loops import parts
 from derive.targets.numpy.evaluator import NumPyEvaluator
 
@@ -98,7 +100,9 @@ class CProgram:
         plain = Assign(statement.number, statement.stage, statement.equation)
         if statement.stage == "update":
             return plain
-        return replace(plain, equation=self.stability.computed(statement).equation)
+        equation = self.stability.computed(statement).equation
+        # the array form of the stated equation, which may be the stable one, has softmax in the place of its definition
+        return replace(plain, equation=replace(equation, expression=everywhere(shift, equation.expression)))
 
     def _places(self) -> dict[str, str]:
         """The code of every tensor."""
@@ -202,7 +206,9 @@ class CProgram:
         return [*(f"(void){name};" for name in unread), *found]
 
 
-def needed(statements: tuple[Assign, ...], read: Collection[str], always: Callable[[Assign], bool] = lambda _: False) -> tuple[Assign, ...]:
+def needed(
+    statements: tuple[Assign, ...], read: Collection[str], always: Callable[[Assign], bool] = lambda _: False
+) -> tuple[Assign, ...]:
     """Return the statements whose targets are read, by name or by a needed statement, or that always are needed."""
     found: set[str] = set()
     wanted, before = set(read), -1

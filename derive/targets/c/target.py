@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from sympy import Rational
+
 from derive.calculus.index import Tensor
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.record import record
 from derive.targets.c.listing import folded, listing
 from derive.targets.c.names import CNames
-from derive.targets.c.program import GRADIENTS, STATE, WORKSPACE, CProgram, Member
+from derive.targets.c.program import GRADIENTS, WORKSPACE, CProgram, Member
 from derive.targets.c.start import Start
 from derive.targets.c.text import real_number
 from derive.targets.target import Listing, Runnable
@@ -63,7 +65,9 @@ class CTarget:
 
     def listing(self, form: str) -> Listing:
         """Return the file with the equations, as documents print it."""
-        tensors = {place: self.derived.program.tensors[name].stored.name for name, place in self.own.printer.places.items()}
+        tensors = {
+            place: self.derived.program.tensors[name].stored.name for name, place in self.own.printer.places.items()
+        }
         return listing(f"{self.name}.c", self.source, tensors, f"{self.name}_gradients")
 
     @cached_property
@@ -92,7 +96,7 @@ class CTarget:
             "name": self.name,
             "NAME": self.name.upper(),
             "description": self.derived.description.replace("*/", "* /"),
-            "intro": "The equations are in the source file. Nothing is allocated, and nothing is kept outside the structs.",
+            "intro": "The equations are in the source file. No memory is allocated, and none is kept but the structs.",
             "source_intro": "Each line that computes an equation ends with its number in the derivation.",
             "sampled": own.sampled,
             "coupled": own.coupled,
@@ -161,7 +165,7 @@ class CTarget:
         numbers = " + ".join(m.count for _, m in members) or "0"
         return {"saves": [*unread, *saves], "loads": [*unread, *loads], "checks": checks, "numbers": numbers}
 
-    def _words(self) -> dict[str, str]:
+    def _words(self) -> dict[str, Any]:
         """Sentences in the comments of the header, and the arguments of the prediction."""
         own, program, name = self.own, self.derived.program, self.name
         kept = ["the numbers of the optimizer"] if any(t.role != "running" for t in program.states) else []
@@ -192,8 +196,6 @@ TARGET = CTarget
 
 def real_number_of(value: Any) -> str:
     """A constant as a number in double precision."""
-    from sympy import Rational
-
     return real_number(Rational(value), "")
 
 
