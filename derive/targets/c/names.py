@@ -35,7 +35,7 @@ MATH = frozenset(f"{name}{suffix}" for name in _MATH for suffix in ("", "f", "l"
 OTHERS = frozenset(
     "fpclassify isfinite isnormal signbit isgreater isgreaterequal isless islessequal islessgreater isunordered "
     "signgam math_errhandling float_t double_t memcpy memmove memcmp memset memchr strcpy strncpy strcat strncat "
-    "strcmp strncmp strlen strchr strstr size_t ptrdiff_t offsetof max_align_t uint64_t int64_t uint32_t int32_t".split()
+    "strcmp strncmp strlen strchr strstr size_t ptrdiff_t offsetof max_align_t uint64_t int64_t uint32_t".split()
 )
 #: The names in the templates of the files.
 OWN = frozenset(
