@@ -18,6 +18,7 @@ from test_every_pair import PAIRS
 
 from derive import Derivation, Edition, Statement, derive
 from derive.calculus.index import Tensor
+from derive.command.main import main
 from derive.files.seals import HEADER_LINES
 from derive.learning.optimizers import OPTIMIZERS
 from derive.targets.c.formulas import stored_axes
@@ -171,7 +172,7 @@ def page() -> str:
     return (ROOT / "docs" / "c.md").read_text(encoding="utf-8")
 
 
-def test_the_program_of_the_page_runs_without_a_fault(page, tmp_path):
+def test_the_program_of_the_page_runs_without_a_fault(page, tmp_path, skip_unless_required):
     target = derivation((3, 4, 4, 1), name="net").target("c")
     assert isinstance(target, CTarget)
     source = page.split("```c\n")[1].partition("```")[0]
@@ -180,6 +181,8 @@ def test_the_program_of_the_page_runs_without_a_fault(page, tmp_path):
     ran = subprocess.run([made], capture_output=True, text=True, check=True)
     assert ran.stdout.split("\n") == ["check passed", "0", "1", "1", "0", ""]
     assert page.split("```c\n")[2].partition("```")[0] in target.source
+    if shutil.which("g++") is None:
+        skip_unless_required("g++ is not there")
     compiled(tmp_path, target, "net.o", "-c", "-xc++", "-std=c++17")
 
 
@@ -336,6 +339,19 @@ def test_lines_are_listed_with_their_equations():
     assert isinstance(target, CTarget)
     assert target.source.split("\n")[line - 1 - HEADER_LINES].strip().partition("  //")[0] == code
     assert code == "w->Psi1[u][i] = sigmoid_prime(w->Z1[u][i]) * sum[i];"
+
+
+def test_the_command_writes_c(tmp_path, capsys):
+    arguments = ["network", "--layers", "2,1", "--name", "net", "--target", "c", "--output", str(tmp_path)]
+    assert main(arguments) == 0
+    written = {path.name for path in (tmp_path / "net").iterdir()}
+    assert {"net.c", "net.h", "network.toml", "derivation.tex"} <= written
+    assert not any(name.endswith(".py") for name in written)
+    assert "net.c" in (tmp_path / "net" / "derivation.tex").read_text(encoding="utf-8")
+    assert main([*arguments[:1], "--spec", str(tmp_path / "net" / "network.toml"), *arguments[-2:], "--check"]) == 0
+    capsys.readouterr()
+    assert main(["check", str(tmp_path / "net")]) == 2
+    assert "net.c is in C" in capsys.readouterr().err
 
 
 def test_what_it_cannot_do_is_refused(tmp_path):
