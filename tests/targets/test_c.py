@@ -298,6 +298,17 @@ def test_what_is_saved_is_loaded(both):
     assert all(np.array_equal(both.read(more, t), both.read(s, t)) for t in both.program.states)
 
 
+def test_what_a_trainer_has_learned_is_loaded(both, page):
+    _, x, y = rows(both, 12)
+    trainer = both.module.Trainer(seed=0).fit(x.T, y.T, epochs=2, learning_rate=0.1)
+    names = {"np": np, "trainer": trainer}
+    exec(page.split("```python\n")[1].split("\n")[0], names)
+    p, s, flat = both.c.parameters(), both.c.state(), names["numbers"].astype(np.float64)
+    both.c.call("load", p, s, flat.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+    assert all(np.array_equal(both.read(p, t), trainer.parameters[t.name]) for t in both.program.parameters)
+    assert all(np.array_equal(both.read(s, t), trainer.state[t.name]) for t in both.program.states)
+
+
 def test_gradients_are_checked(both):
     assert both.c.call("check", both.p, both.data, both.w, result=ctypes.c_double) < 1e-8
 

@@ -75,7 +75,7 @@ class Formulas(LoopPrinter):
         super().__init__(tensors)
         self.places, self.widths, self.numbers, self.names = places, widths, {*numbers}, names
         self.block = Block()
-        self.double = False
+        self.double, self.number = False, 0
         self.read, self.ever = set[str](), set[str]()
         self.about: dict[Any, int] = {}
         self._supply = IndexSupply("s")
@@ -326,7 +326,13 @@ class Formulas(LoopPrinter):
         block = self.block.binding(expression.free_symbols)
         if self.double or block is self.block or not expression.free_symbols:
             return code()
-        return self._computed_in(block, spelled(expression), "value", lambda name: [f"const real {name} = {code()};"])
+        return self._computed_in(
+            block, spelled(expression), "value", lambda name: [f"const real {name} = {code()};{self._note}"]
+        )
+
+    @property
+    def _note(self) -> str:
+        return f"  // ({self.number})" if self.number else ""
 
     def _computed_in(self, block: Block, key: Expr, word: str, lines: Callable[[str], list[str]]) -> Text:
         """The name of a value, computed by lines in a block, once for all equal expressions."""

@@ -45,13 +45,17 @@ def _fold(line: str) -> Iterator[str]:
 
 
 def _break(code: str) -> int:
-    """The best space to break a line at: in the second half, in the fewest brackets, the last of these; 0 if none."""
+    """The best space to break a line at: in the second half, in the fewest brackets, the last of these; 0 if none.
+
+    A space between words, such as a type and a name, counts as one in a bracket more.
+    """
     start = len(code) - len(code.lstrip())
     depth, found = 0, list[tuple[int, int]]()
     for at, sign in enumerate(code):
         depth += (sign in "([{") - (sign in ")]}")
         if sign == " " and at > start and code[at + 1] not in "),;":
-            found.append((depth, at))
+            beside = code[at - 1] in ",;=?:&|+-*/{" or code[at + 1] in "?:&|+-*/"
+            found.append((depth + (not beside), at))
     fitting = [pair for pair in found if start + (WIDTH - start) // 2 <= pair[1] <= WIDTH] or [
         pair for pair in found if pair[1] <= WIDTH
     ]

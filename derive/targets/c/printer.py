@@ -53,7 +53,7 @@ class CPrinter(Formulas):
     def _statement(self, statement: Assign, bound: dict[Symbol, str]) -> list[str]:
         """The loops of a statement around the line that computes an entry, which ends with its number."""
         equation, target = statement.equation, statement.target
-        self._counts, self.double = {}, target.name in self.numbers
+        self._counts, self.double, self.number = {}, target.name in self.numbers, statement.number
         value = self._opened(equation.expression)
         stored = [equation.indices[number] for number in stored_axes(target)]
         root = self.block = Block(own={**bound})
@@ -67,13 +67,17 @@ class CPrinter(Formulas):
         code = self.code(value, {})
         place = self.entry(target.name, [self.integer(index - index.axis.start) for index in stored])
         declared = f"const double {place}" if self._is_local(target) else place
-        self.block.lines.append(f"{declared} = {code};  // ({statement.number})")
+        self.block.lines.append(self._noted(f"{declared} = {code};"))
         for block in reversed(loops):
             assert block.parent is not None
             block.parent.lines += looped([self._head(block)], block.lines)
         self.block, self.double = Block(), False
         alone = root.declares and not self._is_local(target)
         return ["{", *(STEP + line for line in root.lines), "}"] if alone else root.lines
+
+    def _noted(self, line: str) -> str:
+        """A line that computes an equation, or a part of it, with its number."""
+        return f"{line}{self._note}"
 
     def _is_local(self, target: Tensor) -> bool:
         return target.name in self.numbers and "->" not in self.places[target.name]
@@ -168,7 +172,7 @@ class CPrinter(Formulas):
                 inside = Block(inside, {bound: inside.letter(bound, block.own[index])}, bound)
             inside = Block(inside, {index: block.own[index]}, index)
             with self._at(inside):
-                inside.lines.append(f"{name}[{inside.own[index]}] += {self.code(total.function, {})};")
+                inside.lines.append(self._noted(f"{name}[{inside.own[index]}] += {self.code(total.function, {})};"))
                 around.lines.append(f"real {name}[{self.integer(index.axis.extent)}] = {{0}};")
                 while inside is not around:
                     assert inside.parent is not None
@@ -182,13 +186,13 @@ class CPrinter(Formulas):
         if self._is_of_rows(expression):
             return self._row(expression)
         return self._accumulated(
-            expression, "sum", "0", lambda name: [f"{name} += {self.code(expression.function, {})};"]
+            expression, "sum", "0", lambda name: [self._noted(f"{name} += {self.code(expression.function, {})};")]
         )
 
     @code.register(ProductOver)
     def _(self, expression: Any, scope: Mapping[Symbol, str]) -> str:
         return self._accumulated(
-            expression, "product", "1", lambda name: [f"{name} *= {self.code(expression.function, {})};"]
+            expression, "product", "1", lambda name: [self._noted(f"{name} *= {self.code(expression.function, {})};")]
         )
 
     @code.register(ProductOfOthers)
@@ -201,7 +205,7 @@ class CPrinter(Formulas):
 
         def step(name: str) -> list[str]:
             pairs = zip(new.values(), expression.places, strict=True)
-            return [f"if (!({self._all_equal(pairs)}))", f"{STEP}{name} *= {self.code(body, {})};"]
+            return [f"if (!({self._all_equal(pairs)}))", self._noted(f"{STEP}{name} *= {self.code(body, {})};")]
 
         return self._computed_in(
             block,
@@ -215,7 +219,10 @@ class CPrinter(Formulas):
         name, start = ("larger", "-INFINITY") if expression.sign > 0 else ("smaller", "INFINITY")
         self.called.add(name)
         return self._accumulated(
-            expression, "top", start, lambda top: [f"{top} = {name}({top}, {self.code(expression.function, {})});"]
+            expression,
+            "top",
+            start,
+            lambda top: [self._noted(f"{top} = {name}({top}, {self.code(expression.function, {})});")],
         )
 
     def _place(self, extreme: Extreme) -> tuple[Index, ...]:
@@ -240,7 +247,7 @@ class CPrinter(Formulas):
             value = self._fresh("value")
             moves = [f"{STEP}{to.name} = {self.block.name(index)};" for to, index in zip(found, indices, strict=True)]
             return [
-                f"const real {value} = {self.code(extreme.function, {})};",
+                self._noted(f"const real {value} = {self.code(extreme.function, {})};"),
                 f"if ({is_beyond}({value}, {top})) {{",
                 f"{STEP}{top} = {value};",
                 *moves,
