@@ -98,7 +98,7 @@ class Both:
 
     def of_predictions(self) -> list[float]:
         if self.program.averages:
-            inputs = self.drawn[: len(self.network.data.inputs)]
+            inputs = self.drawn[: self.network.data.passed]
             expected = {self.program.predicted: self.module.predict(self.arrays, *inputs, self.kept)}
         else:
             values = self.network.values(self.arrays, self.drawn)
@@ -320,6 +320,23 @@ def test_data_that_do_not_fit(both, tmp_path):
     assert words.worst() < EXACT
     wrong = words.c.given([array + 7 if array.dtype.kind == "i" else array for array in words.drawn])
     assert np.isnan(words.c.call("error", words.p, wrong, words.w, result=ctypes.c_double))
+
+
+def test_what_is_random_is_drawn_in_steps_alone(tmp_path):
+    dropout = Both(derive(Statement.from_file(EXAMPLES["dropout_network"])), tmp_path)
+    assert dropout.worst() < EXACT
+    dropout.data.M = dropout.data.noise = None
+    mask, noise = (dropout.program.tensors[name] for name in ("M", "noise"))
+    dropout.c.call("error", dropout.p, dropout.data, dropout.w, result=ctypes.c_double)
+    assert np.all(dropout.read(dropout.w, mask) == 0.5)
+    assert not np.any(dropout.read(dropout.w, noise))
+    seen = set[float]()
+    for _ in range(3):
+        rate = ctypes.c_double(0.1)
+        dropout.c.call("step", dropout.p, dropout.s, dropout.data, rate, dropout.w, result=ctypes.c_double)
+        seen |= {*dropout.read(dropout.w, mask).flat}
+        assert np.all(np.abs(dropout.read(dropout.w, noise)) < 0.5)
+    assert seen == {0.0, 1.0}
 
 
 def test_any_name_may_be_given(tmp_path):

@@ -40,7 +40,8 @@ OTHERS = frozenset(
 #: The names in the templates of the files.
 OWN = frozenset(
     "main real p w g s m data order first held batch epochs epoch count mean seed numbers learning_rate square sign "
-    "larger smaller above below log1p_ratio drawn uniform normal orthogonal take take_inputs take_targets put get "
+    "larger smaller above below log1p_ratio drawn uniform normal bernoulli orthogonal take put get "
+    "take_inputs take_targets take_random "
     "forward predicted error backward advance compare".split()
 )
 #: What the names of variables in functions begin with; a number may follow.

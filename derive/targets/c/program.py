@@ -11,6 +11,7 @@ from sympy import Expr, Symbol
 from derive.arrays.rewriting import everywhere, shift
 from derive.arrays.stability import Stability
 from derive.calculus.coupling import coupling
+from derive.calculus.drawn import drawn_of
 from derive.calculus.index import SAMPLES, Tensor, symbols_read
 from derive.calculus.program import Assign, Program
 from derive.calculus.roles import Role
@@ -54,6 +55,11 @@ class Member:
         return " * ".join(at_product(side) for side in self.sides[self.rows :]) or "1"
 
     @property
+    def factor(self) -> str:
+        """The same as a factor of a product."""
+        return f"({self.count})" if " " in self.count else self.count
+
+    @property
     def copied(self) -> str:
         """The bytes of m samples in the workspace, or of all entries without an axis of samples."""
         return f"(size_t)m * sizeof w->{self.name}[0]" if self.rows else f"sizeof w->{self.name}"
@@ -74,6 +80,7 @@ class CProgram:
     def __init__(self, derived: Derived, prefix: str) -> None:
         """``prefix`` begins the names of everything in the files."""
         self.program: Program = derived.program
+        self.random = drawn_of(derived.forward.promises, derived.program.inputs)
         self.prefix = prefix
         self.stability = Stability(
             derived.program, NumPyEvaluator(), derived.forward.promises, signs=derived.targets == "signs"
@@ -147,8 +154,9 @@ class CProgram:
 
     @cached_property
     def data(self) -> list[tuple[Tensor, Member]]:
-        """The data, those that predictions read first."""
-        return [(t, self._member(t)) for t in sorted(self.program.inputs, key=lambda t: t.is_compared)]
+        """The data: those that predictions read, the others, and what is random."""
+        order = sorted(self.program.inputs, key=lambda t: (t.name in self.random, t.is_compared))
+        return [(t, self._member(t)) for t in order]
 
     @cached_property
     def outputs(self) -> list[Member]:

@@ -40,7 +40,9 @@ class Start:
             inputs, units = fans(tensor)
             over, under = (side.xreplace({INPUTS: inputs, UNITS: units}) for side in start.spread)
             over *= 3 if start.kind == "uniform" else 1
-            yield f"{start.kind}({first}, {count}, sqrt({over}.0 / {at(self._integer(under), UNARY)}), &s->random);"
+            spread = f"sqrt({over}.0 / {at(self._integer(under), UNARY)})"
+            mean = "0, " if start.kind == "normal" else ""
+            yield f"{start.kind}({first}, {count}, {mean}{spread}, &s->random);"
             if has_biases(tensor):
                 yield from self._no_biases(tensor, member)
         elif start.kind == "orthogonal":

@@ -12,6 +12,7 @@ from derive.calculus.index import Tensor
 from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.record import record
+from derive.targets.c.blocks import STEP
 from derive.targets.c.listing import folded, listing
 from derive.targets.c.names import CNames
 from derive.targets.c.program import GRADIENTS, WORKSPACE, CProgram, Member
@@ -131,19 +132,37 @@ class CTarget:
         }
 
     def _taken(self) -> dict[str, Any]:
-        """The lines that copy the data into the workspace."""
+        """The lines that copy the data into the workspace, or draw what is random."""
+        random = self.own.random
+        data = [(t, m) for t, m in self.own.data if t.name not in random]
         found = {}
         for kind, compared in (("inputs", False), ("targets", True)):
-            data = [(t, m) for t, m in self.own.data if t.is_compared == compared]
-            lines = [line for tensor, member in data if not member.rows for line in _copied(tensor, member)]
-            rows = [line for tensor, member in data if member.rows for line in _copied(tensor, member)]
-            if rows:
-                first = "const size_t row = (size_t)(order ? order[first + u] : first + u);"
-                lines += ["for (int u = 0; u < m; u++) {", *(f"    {line}" for line in (first, *rows)), "}"]
-            unread = ["order", "first", "m"] if self.own.sampled and not rows else []
-            unread += ["w", "data"] if not data else []
-            found[f"{kind}_lines"] = [*(f"(void){name};" for name in unread), *lines]
-        return found
+            found[f"{kind}_lines"] = self._copies([(t, m) for t, m in data if t.is_compared == compared])
+        lines = []
+        for tensor, member in ((t, m) for t, m in self.own.data if t.name in random):
+            law = random[tensor.name]
+            numbers = ", ".join(map(real_number_of, law.numbers))
+            count = f"(size_t)m * {member.factor}" if member.rows else member.count
+            first = member.first(WORKSPACE)
+            copies = self._copies([(tensor, member)], again=True)
+            lines += [f"if (data->{member.name}) {{", *(STEP + line for line in copies), "} else if (random) {"]
+            lines += [f"{STEP}{law.name}({first}, {count}, {numbers}, random);", "} else {"]
+            lines += [f"{STEP}for (size_t i = 0; i < {count}; i++)"]
+            lines += [f"{STEP}{STEP}({first})[i] = (real){real_number_of(law.mean)};", "}"]
+        if self.own.sampled and lines and not any(m.rows for t, m in self.own.data if t.name in random):
+            lines = [*(f"(void){name};" for name in ("order", "first", "m")), *lines]
+        return {**found, "random_lines": lines, "laws": {law.name for law in random.values()}}
+
+    def _copies(self, data: list[tuple[Tensor, Member]], again: bool = False) -> list[str]:
+        """The lines that copy data; those that say which arguments are not read, unless others read them ``again``."""
+        lines = [line for tensor, member in data if not member.rows for line in _copied(tensor, member)]
+        rows = [line for tensor, member in data if member.rows for line in _copied(tensor, member)]
+        if rows:
+            first = "const size_t row = (size_t)(order ? order[first + u] : first + u);"
+            lines += ["for (int u = 0; u < m; u++) {", *(STEP + line for line in (first, *rows)), "}"]
+        unread = ["order", "first", "m"] if self.own.sampled and not rows else []
+        unread += ["w", "data"] if not data else []
+        return [*(f"(void){name};" for name in unread if not again), *lines]
 
     def _saved(self) -> dict[str, Any]:
         """The lines that save, load and check."""
@@ -171,6 +190,12 @@ class CTarget:
         kept = ["the numbers of the optimizer"] if any(t.role != "running" for t in program.states) else []
         kept += ["running averages"] if program.averages else []
         data = [f"{m.name} has {_shape(m)}{_integers(t)}" for t, m in own.data]
+        laws = own.random
+        said = [
+            f"{m.name} is drawn in each step, and has its mean elsewhere, if it is NULL"
+            for t, m in own.data
+            if t.name in laws
+        ]
         free = CNames()
         arguments = [free.fresh(m.name) for m in own.outputs]
         outputs = ", ".join(f"{name}_real *{argument}" for argument in arguments)
@@ -179,7 +204,7 @@ class CTarget:
         function = "predicted(p, s, w" if program.averages else "forward(p, w"
         return {
             "kept": listed([*kept, "the random number that the next one is drawn from"]),
-            "data_words": "; ".join(data) or "none",
+            "data_words": "; ".join([*data, *said]) or "none",
             "outputs_words": "; ".join(f"{m.name}, {_shape(m)}" for m in own.outputs),
             "batch_words": batch,
             "batch_words_predict": batch if own.coupled else "",
@@ -204,7 +229,7 @@ def _copied(tensor: Tensor, member: Member) -> Iterator[str]:
     name, sides = member.name, member.sides
     row = "[u]" if member.rows else ""
     inner = sides[1:] if member.rows else sides
-    source = f"data->{name}{f' + row * ({member.count})' if member.rows else ''}"
+    source = f"data->{name}{f' + row * {member.factor}' if member.rows else ''}"
     if inner:
         yield f"memcpy({WORKSPACE}->{name}{row}, {source}, sizeof {WORKSPACE}->{name}{row});"
     else:
