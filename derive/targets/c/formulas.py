@@ -77,6 +77,8 @@ class Formulas(LoopPrinter):
         self.block = Block()
         self.double, self.number = False, 0
         self.read, self.ever = set[str](), set[str]()
+        #: The names of tensors that keep their values if the argument ``held`` is not 0.
+        self.held = set[str]()
         self.about: dict[Any, int] = {}
         self._supply = IndexSupply("s")
         self._target = self.block  # the innermost loop over the entries of a target

@@ -73,6 +73,9 @@ class CPrinter(Formulas):
             block.parent.lines += looped([self._head(block)], block.lines)
         self.block, self.double = Block(), False
         alone = root.declares and not self._is_local(target)
+        if target.name in self.held:
+            self.read.add("held")
+            return ["if (!held) {", *(STEP + line for line in root.lines), "}"]
         return ["{", *(STEP + line for line in root.lines), "}"] if alone else root.lines
 
     def _noted(self, line: str) -> str:

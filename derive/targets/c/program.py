@@ -17,7 +17,6 @@ from derive.calculus.program import Assign, Program
 from derive.calculus.roles import Role
 from derive.derived import Derived
 from derive.record import record
-from derive.targets.c.blocks import STEP
 from derive.targets.c.formulas import stored_axes
 from derive.targets.c.names import CodeNames, c_names
 from derive.targets.c.printer import CPrinter
@@ -203,13 +202,10 @@ class CProgram:
 
         With the argument ``held``, it leaves alone what gradients take for a constant if that is not 0.
         """
-        self.printer.read = set()
+        self.printer.read, self.printer.held = set(), {*self.program.stopped} if "held" in offered else set()
         found: list[str] = []
         for part in parts(list(statements)):
-            lines = self.printer.statements(part)
-            stops = "held" in offered and any(s.target.name in self.program.stopped for s in part[1])
-            found += ["if (!held) {", *(STEP + line for line in lines), "}"] if stops else lines
-            self.printer.read |= {"held"} if stops else set()
+            found += self.printer.statements(part)
         unread = [name for name in offered if name not in self.printer.read]
         return [*(f"(void){name};" for name in unread), *found]
 
