@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import reduce, singledispatchmethod
@@ -42,6 +43,7 @@ from derive.targets.c.text import Text, at, joined, real_number
 from derive.targets.loops.printer import Loop, LoopPrinter
 from derive.targets.names import Names
 from derive.targets.numpy.code import ATOM, PRODUCT, SUM, UNARY
+from derive.targets.numpy.helper_functions import described
 
 #: The functions of <math.h> with the names that they have there.
 _MATH = {**{f: f.__name__ for f in CALLS}, Abs: "fabs", erf: "erf", erfc: "erfc", sympy_erfc: "erfc", log1p: "log1p"}
@@ -399,22 +401,27 @@ class Formulas(LoopPrinter):
         raise NotImplementedError("C has no sum in an expression")
 
     def definition(self, name: str, arguments: Sequence[str], value: str, title: str) -> list[str]:
-        """The lines of a function."""
+        """The lines of a function, after a comment that says what it is."""
         taken = ", ".join(f"real {argument}" for argument in arguments)
-        return [f"static real {name}({taken})", "{", *(STEP + line for line in value.splitlines()), "}", ""]
+        words = textwrap.wrap(
+            f"/* {title.replace('*/', '* /')}. */", 97, break_long_words=False, subsequent_indent="   "
+        )
+        return [*words, f"static real {name}({taken})", "{", *(STEP + line for line in value.splitlines()), "}", ""]
 
     def _called(self, function: Any) -> str:
         """The name of an elementwise function in its stable form; it is defined after those that it calls."""
         if function not in self._names:
             form, arguments = form_of(function), [X, *function.others]
-            own = {symbol: f"{'x' if symbol == X else f'c{n}'}" for n, symbol in enumerate(arguments)}
+            own = {symbol: symbol.name if _is_letter(symbol) else f"c{n}" for n, symbol in enumerate(arguments)}
             around, self.block = self.block, Block(own={**own, E_POWER: "e", E_LESS_ONE: "d", E_NEAR: "e_near"})
             counts, self._counts = self._counts, {}
             lines = [*self._powers(form), f"return {self.code(form.value, {})};"]
             number = self.about.get(function)
             lines[-1] += f"  // ({number})" if number else ""
             self._names[function] = self.names.fresh(function.title)
-            self.functions += self.definition(self._names[function], [*own.values()], "\n".join(lines), "")
+            self.functions += self.definition(
+                self._names[function], [*own.values()], "\n".join(lines), described(function)
+            )
             self.block, self._counts = around, counts
         return self._names[function]
 
@@ -433,6 +440,11 @@ class Formulas(LoopPrinter):
         if form.value.has(E_NEAR):
             self.called.add("real_fabs")
             yield "const real e_near = real_fabs(x) < 1 ? e : 1;"
+
+
+def _is_letter(symbol: Symbol) -> bool:
+    """Whether the name of an argument is a letter that the powers of a stable form leave free."""
+    return symbol == X or (len(symbol.name) == 1 and symbol.name.isascii() and symbol.name not in "xed")
 
 
 def _is_whole(side: Expr, widths: Mapping[Symbol, str]) -> bool:
