@@ -98,10 +98,9 @@ class CPrinter(Formulas):
             expression = expression.xreplace({node: computed(node, self._supply)})
         return expression
 
-    def _inside(self, index: Index, around: Block | None = None) -> Block:
-        """The body of a new loop over an index, in this block or another one."""
-        around = around or self.block
-        return Block(around, {index: around.letter(index)}, index)
+    def _inside(self, index: Index) -> Block:
+        """The body of a new loop over an index in this block."""
+        return Block(self.block, {index: self.block.letter(index)}, index)
 
     def _head(self, block: Block) -> str:
         assert block.index is not None
