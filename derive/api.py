@@ -227,7 +227,7 @@ class Derivation(Runnable):
 
         edition = edition or Edition()
         numbers = numbers_of(edition)
-        code = self.target().files(edition.form)
+        code = self.target(edition.target).files(edition.form)
         spec = self.stated if self.origin.network else None
         made_of = SPEC if spec else STATED
         made: dict[str, Content] = {

@@ -42,6 +42,8 @@ def check_module(path: Path) -> GradientReport:
     if not found:
         bare = next((name for name in ("network.py", "predict.py") if path.is_dir() and (path / name).is_file()), "")
         wanted = f"there is only {bare}, and what is checked has form package or single-file" if bare else _WANTED
+        source = next((f.name for f in sorted(path.glob("*.c"))), "") if path.is_dir() else ""
+        wanted = f"{source} is in C, which its own function checks, whose name ends with _check" if source else wanted
         raise CheckError(f"{shown_path(path)} holds no trainer.py: {wanted}")
     with _imported(file) as module:
         missing = [name for name in ("NETWORK", "Trainer") if not hasattr(module, name)]

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from derive import __version__
 from derive.command.streams import complain
 from derive.files.formats import FORMATS
+from derive.files.targets import TARGETS
 from derive.statement.edition import DETAILS, FLAVOURS, FORMS, MAX_PATH, MYST, PAPERS, PARTS
 from derive.statement.keys import CATALOGUES, KEYS
 from derive.statement.network import DEFAULTS
@@ -26,6 +27,7 @@ examples:
   derive network --layers 3,4,2 --activation "elu(alpha=1.4),tanh" --loss "huber(delta=0.5)"
   derive network --layers "8, layer_norm, 16, residual(16), 4" --activation "x*sigmoid(1.702*x)"
   derive network --layers n,h,h,k --notation bracket --format html
+  derive network --layers 3,4,4,1 --target c
   derive network --layers 2,2,2 --numbers seed:7 --format pdf,md
   derive network --layers 4,8,3 --optimizer "adam(beta1=0.8)" --l2 0.01 --clip 1
   derive explain --layers 3,4,4,1 --weight "W2[3,1]"
@@ -41,6 +43,7 @@ STORY_FORMATS = tuple(name for name, entry in FORMATS.items() if not entry.runs)
 #: Further lists: names of document options, with their meanings.
 NAMES = {
     "formats": {name: entry.summary for name, entry in FORMATS.items()},
+    "targets": {name: entry.summary for name, entry in TARGETS.items()},
     "forms": FORMS,
     "parts": {name: entry.summary for name, entry in PARTS.items()},
     "details": DETAILS,
@@ -165,7 +168,8 @@ def _add_output(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
         action=argparse.BooleanOptionalAction,
         help="write estimator.py too, for scikit-learn",
     )
-    files.add_argument("--form", metavar="NAME", help=f"of the code: {_either(FORMS)} (package)")
+    files.add_argument("--target", metavar="NAME", help=f"language of the code: {_either(TARGETS)} (numpy)")
+    files.add_argument("--form", metavar="NAME", help=f"of the code for NumPy: {_either(FORMS)} (package)")
     either = files.add_mutually_exclusive_group()
     either.add_argument("--check", action="store_true", help="write nothing; exit 1 with a diff if the files differ")
     either.add_argument("--show-equations", action="store_true", help="write nothing; print the forward equations")

@@ -45,5 +45,5 @@ def manuscript(derivation: Runnable, edition: Edition, numbers: Numbers | None =
         from derive.worked.example import work
 
         example = work(derivation, numbers)
-    view = View(derivation, edition.detail, example, form=edition.form)
+    view = View(derivation, edition.detail, example, form=edition.form, target=edition.target)
     return Manuscript(view, edition, document(view, edition.only, edition.exercises), view.drawing)

@@ -49,7 +49,7 @@ class View:
     """A derivation with its notation and level of detail, for one sample and for a batch.
 
     ``example`` holds the worked numbers and ``report`` the gradient check, if they are
-    wanted. ``form`` is the form of the code, one of ``edition.FORMS``.
+    wanted. ``form`` is the form of the code, one of ``edition.FORMS``, and ``target`` its language.
     """
 
     derivation: Runnable
@@ -57,11 +57,12 @@ class View:
     example: Example | None = None
     report: GradientReport | None = None
     form: str = "package"
+    target: str = "numpy"
 
     @cached_property
     def code(self) -> Listing:
         """Name of the file that computes the equations."""
-        return self.derivation.target().listing(self.form)
+        return self.derivation.target(self.target).listing(self.form)
 
     @cached_property
     def drawing(self) -> Drawing:

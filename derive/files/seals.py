@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from derive.files.formats import FORMATS, HASH, Comment
+from derive.files.targets import TARGETS
 from derive.record import record
 
 #: Version of the layout of generated files; increase it by one with each change.
@@ -38,9 +39,9 @@ _SEAL, _LINE = re.compile(_HASHES), re.compile(rf"\S+ {_HASHES}(?: -->)?")
 
 
 _COMMENTS = {
-    ".py": (HASH,),
     ".toml": (HASH,),
     ".eq": (HASH,),
+    **{ending: comments for language in TARGETS.values() for ending, comments in language.comments.items()},
     **{ending: comments for entry in FORMATS.values() for ending, comments in entry.comments.items()},
 }
 _NOTICES = {SPEC: SPEC_NOTICE, STATED: STATED_NOTICE, "numbers.toml": NUMBERS_NOTICE}

@@ -14,6 +14,7 @@ from typing import Any
 
 from derive.files.flavours import FLAVOURS as MARKDOWN
 from derive.files.formats import FORMATS
+from derive.files.targets import TARGETS
 from derive.text.errors import SpecError
 from derive.text.known import unknown
 from derive.text.toml_file import read_toml
@@ -92,7 +93,8 @@ class Edition:
     label in LaTeX (without one there are none) and every anchor in Markdown. ``numbers`` is a seed
     (``7`` or ``"seed:7"``) or the path of a TOML file, for a worked example. ``exercises`` adds
     exercises with answers, ``estimator`` a scikit-learn estimator to the package. ``form`` is the
-    form of the code: a name from ``FORMS``. ``paper`` is that of the PDF, a name from ``PAPERS``.
+    form of the code: a name from ``FORMS``. ``paper`` is that of the PDF, a name from ``PAPERS``. ``target`` is the
+    language of the code: a name from ``TARGETS``.
 
     Raises SpecError for an invalid value or combination.
 
@@ -111,6 +113,7 @@ class Edition:
     exercises: bool
     estimator: bool
     form: str
+    target: str
 
     def __init__(
         self,
@@ -125,6 +128,7 @@ class Edition:
         estimator: bool = False,
         form: str = "package",
         paper: str = "a4",
+        target: str = "numpy",
     ) -> None:
         values = {
             "formats": _names("format", formats, FORMATS),
@@ -138,6 +142,7 @@ class Edition:
             "estimator": _flag("estimator", estimator),
             "form": _name("form", form, FORMS),
             "paper": _name("paper", paper, PAPERS),
+            "target": _name("target", target, TARGETS),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)
@@ -145,6 +150,10 @@ class Edition:
             object.__setattr__(self, "exercises", True)
         if "numbers" in self.only and self.numbers is None:
             raise SpecError("only names numbers, the worked example, which needs numbers: give a seed or a file")
+        if self.form not in TARGETS[self.target].forms:
+            raise SpecError(f"form {self.form} is for target numpy: leave it out with target {self.target}")
+        if self.estimator and self.target != "numpy":
+            raise SpecError(f"estimator is for target numpy: leave it out with target {self.target}")
         if self.estimator and self.form in ("core", "predict"):
             raise SpecError(f"estimator needs a trainer, but form {self.form} has none: give form package")
 
@@ -238,6 +247,7 @@ _NOUNS = {
     "flavour": ("flavour", "flavours"),
     "form": ("form", "forms"),
     "paper": ("paper", ""),
+    "target": ("target", "targets"),
 }
 
 

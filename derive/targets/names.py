@@ -131,7 +131,7 @@ def code_names(program: Program, notation: Notation) -> CodeNames:
     widths = width_names(symbol.name for symbol in program.extents)
     names = Names({*SHARED, *MODULE, *widths.values()} - {"learning_rate"})
     replaced = {t.name: t.replaces.name for t in program.tensors.values() if t.replaces}
-    wanted = {t.name: _wanted(t, notation) for t in program.tensors.values() if t.name not in replaced}
+    wanted = {t.name: wanted_name(t, notation) for t in program.tensors.values() if t.name not in replaced}
     alike = Counter(wanted.values())
     rate = LEARNING_RATE.name
     tensors = {rate: names.fresh(wanted.pop(rate))}
@@ -140,6 +140,6 @@ def code_names(program: Program, notation: Notation) -> CodeNames:
     return CodeNames(tensors, {s: widths[s.name] for s in program.extents}, names)
 
 
-def _wanted(tensor: Tensor, notation: Notation) -> str:
+def wanted_name(tensor: Tensor, notation: Notation) -> str:
     """The wanted name of a tensor; data keep the name that they were given."""
     return tensor.name if tensor.is_data else notation.code_name(tensor)

@@ -1,19 +1,19 @@
-"""The targets by name, and a derivation with its targets."""
+"""The targets of the table ``files.targets.TARGETS``, and a derivation with its targets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
+from importlib import import_module
 
-from derive.derived import Derived
+from derive.files.targets import TARGETS
+from derive.targets import target
 from derive.targets.numpy.target import NumPyTarget
 from derive.targets.target import Target
+from derive.text.errors import SpecError
+from derive.text.known import unknown
 
-#: Every target by name; it is made from a derivation on first use.
-TARGETS: dict[str, Callable[[Derived], Target]] = {"numpy": NumPyTarget}
 
-
-class Runnable(Derived):
+class Runnable(target.Runnable):
     """A derivation and its targets."""
 
     @cached_property
@@ -21,9 +21,14 @@ class Runnable(Derived):
         return {}
 
     def target(self, name: str = "numpy") -> Target:
-        """Return the target with this name from ``TARGETS``, always the same object."""
+        """Return the target with this name from ``TARGETS``, always the same object; it is imported on demand.
+
+        Raises SpecError for an unknown name.
+        """
+        if name not in TARGETS:
+            raise SpecError(unknown("target", name, TARGETS))
         if name not in self._made:
-            self._made[name] = TARGETS[name](self)
+            self._made[name] = import_module(f"derive.targets.{name}.target").TARGET(self)
         return self._made[name]
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from derive.derived import Derived
 from derive.record import record
 
 if TYPE_CHECKING:
@@ -47,12 +48,16 @@ class Listing:
     """The file that computes the equations, in sections.
 
     ``equations`` maps each tensor that an equation computes, by its name or that of the parameter or the state that it
-    replaces, to the statement: the number of its first line in the file, and its code in one line.
+    replaces, to the statement: the number of its first line in the file, and its code in one line. ``notes`` are names
+    in the code with what they are, where the file has no docstrings that say so, and ``of_inputs`` is the function that
+    computes the gradients of inputs.
     """
 
     name: str
     sections: tuple[Section, ...]
     equations: Mapping[str, tuple[int, str]]
+    notes: tuple[tuple[str, str], ...] = ()
+    of_inputs: str = "input_gradients"
 
 
 class Target(Protocol):
@@ -70,3 +75,11 @@ class Target(Protocol):
     @property
     def report(self) -> GradientReport:
         """The report of the check, also if it has not passed."""
+
+
+class Runnable(Derived):
+    """A derivation and its targets; ``registry`` makes them."""
+
+    def target(self, name: str = "numpy") -> Target:
+        """Return the target with this name, always the same object."""
+        raise NotImplementedError

@@ -63,6 +63,8 @@ NOTEBOOK = json.dumps({"cells": [{"source": "Ψ\n"}], "metadata": {"kernelspec":
 KINDS = {
     "a.py": ("x = 1\n", ""),
     "a.tex": ("$x$\n", ""),
+    "a.c": ("int x;\n", ""),
+    "a.h": ("int x;\n", ""),
     "a.toml": ("x = 1\n", ""),
     "a.eq": ("z = 1\n", ""),
     "a.md": ("# Title\n", ""),

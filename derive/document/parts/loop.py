@@ -308,12 +308,14 @@ def _of_inputs(view: View) -> list[Block]:
     found = [s for s in view.batch.stage("gradient") if s.target.about in view.batch.sought]
     if not found:
         return []
-    title = say("What no step needs, and {} computes", Code("input_gradients"))
+    title = say("What no step needs, and {} computes", Code(view.code.of_inputs))
     return [Algorithm(title, tuple(replace(_line(view, s, view.batch_page), depth=0) for s in found))]
 
 
 def _names_in_code(view: View) -> list[Block]:
     """What the names in the lines of code are that the document does not define, in the words of their docstrings."""
+    if view.code.notes:
+        return [_noted(view, [say("{} " + what, Code(name)) for name, what in view.code.notes])]
     defined = {d.function.title for d in view.batch.definitions}
     defined |= {n.name for s in view.batch.statements for n in walk(s.form) if isinstance(n, Call)}
     lines = ["".join(word.text for word in line) for section in view.code.sections for line in section.lines]
@@ -332,8 +334,13 @@ def _names_in_code(view: View) -> list[Block]:
             words = words.removeprefix("Return ").replace("The ", "the ", 1).replace(" - ", " − ")
             spans = (Code(part) if n % 2 else part for n, part in enumerate(words.split("``")))
             said.append(say(f"{{}} {verb} {{}}", Code(f"{name}({_arguments(first)})"), Text(tuple(spans))))
+    return [_noted(view, said)] if said else []
+
+
+def _noted(view: View, said: list[Text]) -> Text:
+    """The sentence about the names in the code."""
     words = "{} is generated from these equations. In it, " + "; ".join(["{}"] * len(said)) + "."
-    return [say(words, Code(view.code.name), *said)] if said else []
+    return say(words, Code(view.code.name), *said)
 
 
 def _arguments(header: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,14 +32,14 @@ def source(program: Program, stages: tuple[str, ...]) -> str:
     as in the equations, to numbers. ``sizes`` maps the names of the widths, and ``m``, to numbers.
     """
     printer = _Printer(program.tensors)
-    lines = [line for part in _parts(program, stages) for line in printer.statements(part)]
+    lines = [line for part in parts(program.stage(*stages)) for line in printer.statements(part)]
     head = ["import math", "", "", "def sign(x):", STEP + "return (x > 0) - (x < 0)", *PLACE_OF, *printer.functions]
     return "\n".join([*head, "", "", "def run(values, sizes):", *lines]) + "\n"
 
 
-def _parts(program: Program, stages: tuple[str, ...]) -> Iterator[tuple[Recurrence | None, list[Assign]]]:
+def parts(statements: Iterable[Assign]) -> Iterator[tuple[Recurrence | None, list[Assign]]]:
     """The statements one by one, and those of a recurrence together."""
-    by_name = {s.target.name: s for s in program.stage(*stages)}
+    by_name = {s.target.name: s for s in statements}
     for part in ordered([s.equation for s in by_name.values()]):
         if isinstance(part, Recurrence):
             yield part, [by_name[e.target.name] for e in part.equations]

@@ -68,7 +68,7 @@ def _elementwise(function: Any, name: str, number: int, constants: Collection[st
         "function": function,
         "name": name,
         "signature": ", ".join(f"{s}: {'float' if s.name in constants else 'Array'}" for s in (X, *function.others)),
-        "what": _as_docstring(f"{_described(function)}."),
+        "what": _as_docstring(f"{described(function)}."),
         "overflows": ignored(function.definition, form),
         "lines": folded(body(form, f"  # ({number})"), STEP),
     }
@@ -103,7 +103,7 @@ def _as_docstring(text: str) -> str:
     return f"{words}.\n\n    {rest}"
 
 
-def _described(function: Any) -> str:
+def described(function: Any) -> str:
     """Describe an elementwise function, for its docstring."""
     if function.summary:
         return str(function.summary).replace(MINUS, "-")

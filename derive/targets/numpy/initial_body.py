@@ -12,9 +12,10 @@ from sympy import Expr, Integer, Symbol, prod
 
 from derive.arrays import matrix as mx
 from derive.calculus.index import Tensor
-from derive.calculus.starts import factors_in, is_factor
+from derive.calculus.starts import is_factor
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS, Initialisation
 from derive.record import record
+from derive.targets.beginnings import beginnings, factors_of, fans, has_biases
 from derive.targets.fold import WIDTH, folded
 from derive.targets.numpy.code import STEP, python_number, quoted
 from derive.targets.numpy.function_bodies import Lines, dict_code
@@ -33,23 +34,7 @@ class Beginning:
 
     @cached_property
     def _starts(self) -> dict[str, Any]:
-        """The initialisation, the number or the array with which each parameter begins."""
-        program = self.statements.program
-        return {p.name: self._start(p, program.starts.get(p.name)) for p in program.parameters}
-
-    def _start(self, parameter: Tensor, stated: Any) -> Any:
-        if isinstance(stated, str):
-            return INITIALISATIONS[stated]
-        if stated is not None:
-            return stated
-        if parameter.role == "weight" and self.default.kind != "zeros":
-            return self.default
-        return Fraction(int(is_factor(parameter, self._factors)))
-
-    @cached_property
-    def _factors(self) -> set[str]:
-        """The names of the tensors that multiply or divide others in the forward pass or in the error."""
-        return factors_in(s.equation for s in self.statements.program.stage("forward", "error"))
+        return beginnings(self.statements.program, self.default)
 
     @cached_property
     def _drawn(self) -> dict[str, Initialisation]:
@@ -77,7 +62,7 @@ class Beginning:
         program = self.statements.program
         stated = {name: start for name, start in program.starts.items() if isinstance(start, str)}
         others = [p for p in program.parameters if p.name not in program.starts]
-        factors = any(is_factor(p, self._factors) for p in others)
+        factors = any(is_factor(p, factors_of(program)) for p in others)
         weights = [p for p in others if p.role == "weight"]
         said = [f"Weights are {self.default.phrase}."] if weights and self.default.kind != "zeros" else []
         said += [f"{name} is {INITIALISATIONS[start].phrase}." for name, start in stated.items()]
@@ -99,7 +84,7 @@ class Beginning:
         zeros = [
             f"parameters[{quoted(p.name)}][:, 0] = 0"
             for p in parameters
-            if p.name in self._drawn and _has_biases(p) and self._drawn[p.name].kind != "orthogonal"
+            if p.name in self._drawn and has_biases(p) and self._drawn[p.name].kind != "orthogonal"
         ]
         if not zeros:
             return folded((f"return {code}",), STEP)
@@ -136,9 +121,9 @@ class Beginning:
         if start.kind == "zeros":
             return f"np.zeros({shape})"
         rows, *others = [axis.extent for axis in parameter.axes] or [Integer(1)]
-        columns = prod(others) - int(_has_biases(parameter))
+        columns = prod(others) - int(has_biases(parameter))
         code = f"orthogonal({extent(rows)}, {extent(columns)})"
-        if _has_biases(parameter):
+        if has_biases(parameter):
             return f"np.hstack([np.zeros(({extent(rows)}, 1)), {code}])"
         return code if len(others) == 1 else f"{code}.reshape{shape}"
 
@@ -146,24 +131,6 @@ class Beginning:
 def _numerator(start: Initialisation) -> int:
     """What is divided by the fans: the variance, or three times that, the square of a uniform distribution's limit."""
     return int(start.spread[0] * (3 if start.kind == "uniform" else 1))
-
-
-def fans(parameter: Tensor) -> tuple[Expr, Expr]:
-    """Return the numbers of inputs and of units of a parameter, of which the variance of its entries is computed.
-
-    A parameter [units, inputs, taps...] has inputs * taps of one and units * taps of the other; a
-    vector has its length of both. Biases in column 0 do not count.
-
-    >>> from derive.calculus.index import Axis
-    >>> fans(Tensor("K", "weight", (Axis(8), Axis(3), Axis(5), Axis(5))))
-    (75, 200)
-    """
-    extents = [axis.extent for axis in parameter.axes]
-    if len(extents) < 2:
-        length = extents[0] if extents else Integer(1)
-        return length, length
-    taps = prod(extents[2:])
-    return (extents[1] - int(_has_biases(parameter))) * taps, extents[0] * taps
 
 
 def _array_code(value: Any, shape: str, dtype: str = "") -> str:
@@ -184,11 +151,6 @@ def _number(value: Any) -> str:
     if not isinstance(value, Fraction) or value.denominator == 1:
         return repr(float(value))
     return python_number(value).text
-
-
-def _has_biases(parameter: Tensor) -> bool:
-    """Whether column 0 of a weight holds the biases of its layer."""
-    return len(parameter.axes) == 2 and parameter.axes[1].start == 0 and parameter.layer is not None
 
 
 def shape_code(parameter: Tensor, width: Callable[[Expr], str]) -> str:

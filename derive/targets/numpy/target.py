@@ -176,6 +176,9 @@ class NumPyTarget:
         return check_rendered(self.readable, self.derived.program, self.derived.notation)
 
 
+TARGET = NumPyTarget
+
+
 def shorter_axes(program: Program) -> dict[Axis, Axis]:
     """Return shorter axes for the recurrences of a program that take more than ``MOST_STEPS`` steps."""
     long = [r for r in program.recurrences if r.axis.extent.is_Integer and r.axis.extent > MOST_STEPS]
