@@ -1,4 +1,4 @@
-"""NumPy code of the functions along an axis, such as softmax and log-sum-exp."""
+"""Code of the functions along an axis, such as softmax and log-sum-exp."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from derive.arrays.lift import lift
 from derive.arrays.lower import lowered
 from derive.calculus.index import Axis, Equation, Index, IndexSupply, Tensor
 from derive.record import record
+from derive.targets.numpy.library import NUMPY, Library
 from derive.targets.numpy.printer import NumPyPrinter
 
 _ROWS = Axis(Symbol("n", integer=True, positive=True))
@@ -38,7 +39,7 @@ class FunctionCode:
 
 
 @cache
-def function_along(name: str) -> FunctionCode:
+def function_along(name: str, library: Library = NUMPY) -> FunctionCode:
     """Return the code of the function with this name."""
     rule, axis = ALONG[name]
     indices = (Index("i", _ROWS), Index("u", _COLUMNS))
@@ -51,7 +52,7 @@ def function_along(name: str) -> FunctionCode:
         name,
         rule.arguments,
         f"{rule.summary}{_WORDS[axis]}.",
-        _body(form := _along_last(lowered(form)) if axis < 0 else lowered(form), rule.arguments),
+        _body(form := _along_last(lowered(form)) if axis < 0 else lowered(form), rule.arguments, library),
         frozenset(n.name for n in mx.walk(form) if isinstance(n, mx.Call)),
     )
 
@@ -87,7 +88,7 @@ def with_those_called(names: Iterable[str]) -> set[str]:
     return found
 
 
-def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
+def _body(form: mx.Node, arguments: tuple[str, ...], library: Library) -> tuple[str, ...]:
     """The lines of the body; values that are read twice, and the positions of the largest entries, get names."""
     counts = Counter(mx.walk(form))
     names = {a: a for a in arguments}
@@ -103,11 +104,11 @@ def _body(form: mx.Node, arguments: tuple[str, ...]) -> tuple[str, ...]:
             return inner
         name = next(n for n in (hint, *(f"{hint}_{k}" for k in range(2, 9))) if n not in names)
         names[name] = name
-        lines.append(f"{name}: Array = {NumPyPrinter(names, {}, {}).code(inner).text}")
+        lines.append(f"{name}: Array = {NumPyPrinter(names, {}, {}, library=library).code(inner).text}")
         made[node] = mx.Array(Tensor(name, "part", tuple(Axis(extent) for extent in node.shape)))
         return made[node]
 
-    last = NumPyPrinter(names, {}, {}).code(named(form)).text
+    last = NumPyPrinter(names, {}, {}, library=library).code(named(form)).text
     return (*lines, f"result: Array = {last}", "return result")
 
 

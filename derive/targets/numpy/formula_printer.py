@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from fractions import Fraction
-from functools import reduce, singledispatch
+from functools import partial, reduce, singledispatch
 from typing import Any
 
 from sympy import (
@@ -42,6 +42,7 @@ from derive.calculus.cases import Cases
 from derive.calculus.functions import CALLS, Elementwise, X
 from derive.calculus.reading_order import fraction, is_decimal, reading_order, subtracted
 from derive.targets.numpy.code import ATOM, PRODUCT, UNARY, Code, joined, power, python_number
+from derive.targets.numpy.library import NUMPY, Library
 
 #: The symbols in the small terms of a rearranged form.
 SMALL = (E_POWER, E_LESS_ONE, E_NEAR)
@@ -50,8 +51,8 @@ ORDERED = Symbol(X.name, extended_real=True)
 
 
 @singledispatch
-def scalar(expression: Expr) -> Code:
-    """Return the NumPy code of a formula; its symbols are arrays or Python numbers.
+def scalar(expression: Expr, library: Library = NUMPY) -> Code:
+    """Return the code of a formula for an array library; its symbols are arrays or Python numbers.
 
     Raises NotImplementedError for a type of node without code.
     """
@@ -59,7 +60,7 @@ def scalar(expression: Expr) -> Code:
 
 
 @scalar.register
-def _(expression: Rational) -> Code:
+def _(expression: Rational, library: Library = NUMPY) -> Code:
     if expression.q == 1:
         return Code(str(expression.p), *((ATOM, True) if expression.p >= 0 else (UNARY, False)))
     if is_decimal(expression):
@@ -68,17 +69,22 @@ def _(expression: Rational) -> Code:
 
 
 @scalar.register
-def _(expression: Symbol) -> Code:
+def _(expression: Symbol, library: Library = NUMPY) -> Code:
     return Code(expression.name, plain=True)
 
 
 @scalar.register
-def _(expression: Add) -> Code:
+def _(expression: Add, library: Library = NUMPY) -> Code:
     # small terms come last, so that they are not lost before the large terms have cancelled
     terms = reading_order(expression.args)
     if expression.has(*SMALL, X):
         terms.sort(key=lambda t: (t.has(*SMALL), not t.is_number))
-    return signed_sum(terms, scalar)
+    return signed_sum(terms, _with(library))
+
+
+def _with(library: Library) -> Callable[[Expr], Code]:
+    """The code of formulas for a library."""
+    return partial(scalar, library=library)
 
 
 def signed_sum(terms: Iterable[Expr], printed: Callable[[Expr], Code]) -> Code:
@@ -87,8 +93,8 @@ def signed_sum(terms: Iterable[Expr], printed: Callable[[Expr], Code]) -> Code:
 
 
 @scalar.register
-def _(expression: Mul) -> Code:
-    return product(expression, scalar)
+def _(expression: Mul, library: Library = NUMPY) -> Code:
+    return product(expression, _with(library))
 
 
 def product(expression: Mul, printed: Callable[[Expr], Code]) -> Code:
@@ -103,22 +109,22 @@ def product(expression: Mul, printed: Callable[[Expr], Code]) -> Code:
 
 
 @scalar.register
-def _(expression: Pow) -> Code:
+def _(expression: Pow, library: Library = NUMPY) -> Code:
     if is_root(expression):
-        library = "math" if expression.is_number else "np"
-        return Code(f"{library}.sqrt({scalar(expression.base).text})")
+        module = "math" if expression.is_number else library.name
+        return Code(f"{module}.sqrt({scalar(expression.base, library).text})")
     if expression.exp == -1:
-        return Code(f"1 / {scalar(expression.base).at(UNARY)}", PRODUCT)
+        return Code(f"1 / {scalar(expression.base, library).at(UNARY)}", PRODUCT)
     if expression.exp.is_negative:
-        return Code(f"1 / {scalar(expression.base**-expression.exp).at(UNARY)}", PRODUCT)
-    return power(scalar(expression.base), scalar(expression.exp), UNARY)
+        return Code(f"1 / {scalar(expression.base**-expression.exp, library).at(UNARY)}", PRODUCT)
+    return power(scalar(expression.base, library), scalar(expression.exp, library), UNARY)
 
 
-def _called(expression: Expr) -> Code:
+def _called(expression: Expr, library: Library = NUMPY) -> Code:
     """A call of NumPy, or of ``math`` for a number: a NumPy number would turn float32 arrays into float64."""
     name = type(expression).__name__
-    function = f"math.{name}" if expression.is_number else f"np.{CALLS[type(expression)].numpy}"
-    return Code(f"{function}({scalar(expression.args[0]).text})")
+    function = f"math.{name}" if expression.is_number else f"{library.name}.{CALLS[type(expression)].numpy}"
+    return Code(f"{function}({scalar(expression.args[0], library).text})")
 
 
 for _function in CALLS:
@@ -130,40 +136,48 @@ for _function in CALLS:
 @scalar.register(sympy_erfc)
 @scalar.register(log1p)
 @scalar.register(log1p_ratio)
-def _(expression: Expr) -> Code:
-    return Code(f"{type(expression).__name__}({scalar(expression.args[0]).text})")
+def _(expression: Expr, library: Library = NUMPY) -> Code:
+    return Code(f"{type(expression).__name__}({scalar(expression.args[0], library).text})")
 
 
 @scalar.register(type(pi))
-def _(expression: Expr) -> Code:
+def _(expression: Expr, library: Library = NUMPY) -> Code:
     return Code("math.pi")
 
 
 @scalar.register(type(E))
-def _(expression: Expr) -> Code:
+def _(expression: Expr, library: Library = NUMPY) -> Code:
     return Code("math.e")
 
 
 @scalar.register
-def _(expression: Abs) -> Code:
+def _(expression: Abs, library: Library = NUMPY) -> Code:
     """Choose by the real part: the complex step needs the derivative, which ``np.abs`` of a complex number loses."""
-    return absolute(scalar(expression.args[0]))
+    return absolute(scalar(expression.args[0], library), library)
 
 
-def absolute(inner: Code) -> Code:
+def absolute(inner: Code, library: Library) -> Code:
     """The absolute value of an array."""
-    return Code(f"np.where({inner.at(ATOM)}.real >= 0, {inner.text}, -{inner.at(UNARY)})")
+    if not library.complex_steps:
+        return Code(f"{library.name}.abs({inner.text})")
+    return Code(f"{library.name}.where({inner.at(ATOM)}.real >= 0, {inner.text}, -{inner.at(UNARY)})")
 
 
-def extreme_of(function: Any, codes: Iterable[Code]) -> Code:
+def extreme_of(function: Any, codes: Iterable[Code], library: Library) -> Code:
     """The larger or the smaller of several arrays, entry by entry."""
-    name = "np.maximum" if function is Max else "np.minimum"
+    name = f"{library.name}.{'maximum' if function is Max else 'minimum'}"
     return reduce(lambda one, other: Code(f"{name}({one.text}, {other.text})"), codes)
 
 
 @scalar.register
-def _(expression: sign) -> Code:
-    return Code(f"np.sign({scalar(expression.args[0]).at(ATOM)}.real)")
+def _(expression: sign, library: Library = NUMPY) -> Code:
+    return sign_of(scalar(expression.args[0], library), library)
+
+
+def sign_of(inner: Code, library: Library) -> Code:
+    """The sign of an array."""
+    code = f"{inner.at(ATOM)}.real" if library.complex_steps else inner.text
+    return Code(f"{library.name}.sign({code})")
 
 
 # Numbers computed once per step are Python numbers: a NumPy number would turn float32 arrays into float64.
@@ -217,63 +231,70 @@ def is_root(expression: Expr) -> bool:
 
 
 @scalar.register
-def _(expression: PythonRoot) -> Code:
-    return Code(f"math.sqrt({scalar(expression.args[0]).text})")
+def _(expression: PythonRoot, library: Library = NUMPY) -> Code:
+    return Code(f"math.sqrt({scalar(expression.args[0], library).text})")
 
 
 @scalar.register(PythonCall)
 @scalar.register(floor)
-def _(expression: Expr) -> Code:
+def _(expression: Expr, library: Library = NUMPY) -> Code:
     name = "floor" if isinstance(expression, floor) else expression.args[0]
-    return Code(f"math.{name}({scalar(expression.args[-1]).text})")
+    module = library.name if library.traced and isinstance(expression, floor) else "math"
+    return Code(f"{module}.{name}({scalar(expression.args[-1], library).text})")
 
 
 @scalar.register
-def _(expression: EntryCall) -> Code:
+def _(expression: EntryCall, library: Library = NUMPY) -> Code:
     name, *arguments = expression.args
-    return Code(f"{name}({', '.join(scalar(a).text for a in arguments)})")
+    return Code(f"{name}({', '.join(scalar(a, library).text for a in arguments)})")
 
 
 @scalar.register
-def _(expression: PythonEntry) -> Code:
+def _(expression: PythonEntry, library: Library = NUMPY) -> Code:
     name, *arguments = expression.args
-    listed = ", ".join(f"np.array({scalar(a).text})" for a in arguments)
-    return Code(f"float({name}({listed}))")
+    listed = ", ".join(f"{library.name}.array({scalar(a, library).text})" for a in arguments)
+    return Code(f"{name}({listed})" if library.traced else f"float({name}({listed}))")
 
 
 @scalar.register
-def _(expression: Cases) -> Code:
+def _(expression: Cases, library: Library = NUMPY) -> Code:
     """The cases of a number, as a conditional expression of Python."""
     *cases, (last, _) = expression.args
-    text = scalar(last).text
+    text = scalar(last, library).text
     for value, condition in reversed(cases):
-        text = f"{scalar(value).text} if {_condition(condition)} else {text}"
-    return Code(f"({text})")
+        this, where = scalar(value, library).text, _condition(condition, library)
+        text = f"{library.name}.where({where}, {this}, {text})" if library.traced else f"{this} if {where} else {text}"
+    return Code(text if library.traced else f"({text})")
 
 
 @scalar.register(Max)
 @scalar.register(Min)
-def _(expression: Expr) -> Code:
-    listed = ", ".join(scalar(a).text for a in reading_order(expression.args))
+def _(expression: Expr, library: Library = NUMPY) -> Code:
+    codes = [scalar(a, library) for a in reading_order(expression.args)]
+    if library.traced:
+        return extreme_of(type(expression), codes, library)
+    listed = ", ".join(code.text for code in codes)
     return Code(f"{type(expression).__name__.lower()}({listed})")
 
 
 @scalar.register
-def _(expression: Piecewise) -> Code:
+def _(expression: Piecewise, library: Library = NUMPY) -> Code:
     if any(_is_array(value) for value, _ in expression.args):
-        return _choice(expression, scalar)
-    return Code(f"{_choice(expression, _choice).text}.astype({X}.dtype)")  # numbers alone would make int64 or float64
+        return _choice(expression, library, scalar)
+    return Code(
+        f"{_choice(expression, library, _choice).text}.astype({X}.dtype)"
+    )  # numbers alone would make int64 or float64
 
 
-def _choice(expression: Expr, otherwise: Callable[..., Code] | None = None) -> Code:
-    """Nested calls of ``np.where``; ``otherwise`` prints the cases after the first."""
+def _choice(expression: Expr, library: Library, otherwise: Callable[..., Code] | None = None) -> Code:
+    """Nested calls of ``where``; ``otherwise`` prints the cases after the first."""
     if not isinstance(expression, Piecewise):
-        return scalar(expression)
+        return scalar(expression, library)
     (value, condition), *rest = expression.args
     if condition == true:
-        return scalar(value)
-    other = (otherwise or _choice)(Piecewise(*rest))
-    return Code(f"np.where({_condition(condition)}, {scalar(value).text}, {other.text})")
+        return scalar(value, library)
+    other = (otherwise or _choice)(Piecewise(*rest), library)
+    return Code(f"{library.name}.where({_condition(condition, library)}, {scalar(value, library).text}, {other.text})")
 
 
 def _is_array(value: Expr) -> bool:
@@ -281,24 +302,24 @@ def _is_array(value: Expr) -> bool:
     return any(isinstance(node, Symbol) for node in preorder_traversal(value))
 
 
-def _condition(condition: Any) -> str:
+def _condition(condition: Any, library: Library) -> str:
     if isinstance(condition, And | Or):
         sign = " & " if isinstance(condition, And) else " | "
-        return sign.join(f"({_condition(c)})" for c in sorted(condition.args, key=default_sort_key))
+        return sign.join(f"({_condition(c, library)})" for c in sorted(condition.args, key=default_sort_key))
     if X in condition.rhs.free_symbols:  # SymPy sorts the sides by their names
         condition = condition.reversed
     signs = {Gt: ">", Ge: ">=", Lt: "<", Le: "<="}
-    return f"{_real(condition.lhs)} {signs[type(condition)]} {_real(condition.rhs)}"
+    return f"{_real(condition.lhs, library)} {signs[type(condition)]} {_real(condition.rhs, library)}"
 
 
-def _real(side: Expr) -> str:
+def _real(side: Expr, library: Library) -> str:
     """The real part of one side of a comparison, so that a complex step takes the same branch."""
     if isinstance(side, Abs):
-        return f"np.abs({_real(side.args[0])})"
-    code = scalar(side)
-    return code.text if side.is_number or side == ORDERED else f"{code.at(ATOM)}.real"
+        return f"{library.name}.abs({_real(side.args[0], library)})"
+    code = scalar(side, library)
+    return code.text if side.is_number or side == ORDERED or not library.complex_steps else f"{code.at(ATOM)}.real"
 
 
 @scalar.register(type(-oo))
-def _(expression: Expr) -> Code:
+def _(expression: Expr, library: Library = NUMPY) -> Code:
     return Code("-math.inf", UNARY)

@@ -105,9 +105,8 @@ class Bodies:
         while isinstance(seen, mx.Broadcast | mx.Repeat | mx.Transpose | mx.Part):  # views of an array
             seen = seen.of
         view = seen.named if isinstance(seen, mx.Formula) else seen
-        if (
-            isinstance(view, mx.Array | nx.Read) and view.tensor in self.program.parameters
-        ):  # changed in place by update
+        is_view = isinstance(view, mx.Array | nx.Read) and view.tensor in self.program.parameters
+        if is_view and not self.statements.library.traced:  # changed in place by update
             code = f"np.copy({code})"
         named = ((name, part.text) for name, part in parts)
         return tuple(f"{left} = {right}{number}" for left, right in (*named, (names[statement.target.name], code)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sympy import Symbol, erf
@@ -18,13 +18,13 @@ from derive.paper.notation import PSI
 from derive.paper.page import Page
 from derive.paper.text import text
 from derive.targets.fold import folded
-from derive.targets.numpy import array_functions
 from derive.targets.numpy.along_code import called_in, function_along, with_those_called
 from derive.targets.numpy.code import STEP
 from derive.targets.numpy.evaluator import functions_in, ignored
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import words
 from derive.targets.numpy.function_code import body
+from derive.targets.numpy.library import Library
 from derive.targets.numpy.statements import Statements, code_form
 
 #: The number of characters on one line of a docstring.
@@ -39,18 +39,18 @@ _SPECIAL = {"erf": (erf,), "erfc": (erfc, sympy_erfc), "log1p": (log1p,), "log1p
 def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
     """Yield the context of each function: the elementwise functions, then the functions that they and others call."""
     for function, number in statements.numbers.items():
-        yield _elementwise(function, statements.functions[function], number, statements.program.constants)
+        yield _elementwise(function, number, statements)
     values = [form_of(function).value for function in statements.numbers]
     forms = [code_form(s) for s in statements.computed]
-    applied = {f for form in forms for f in functions_in(form)} - {log1p}  # NumPy has a log1p of real numbers
+    applied = {f for form in forms for f in functions_in(form)} - {log1p}  # the library has a log1p of real numbers
     for name, kinds in _SPECIAL.items():
         if applied & {*kinds} or any(value.has(*kinds) for value in values):
             yield {"call": name, "slope": _slope_of_erf(name) if erf in kinds or erfc in kinds else ""}
     calls = {name for form in forms for name in called_in(form)}
     for name in sorted(with_those_called(calls)):
-        yield _along(name)
+        yield _along(name, statements.library)
     for name in _array_functions(statements):
-        yield {"call": name, "source": inspect.getsource(getattr(array_functions, name)).rstrip()}
+        yield {"call": name, "source": inspect.getsource(getattr(statements.library.functions, name)).rstrip()}
 
 
 def _array_functions(statements: Statements) -> Iterator[str]:
@@ -58,24 +58,24 @@ def _array_functions(statements: Statements) -> Iterator[str]:
     printer = statements.printer()
     formulas = [form for s in statements.computed if isinstance(form := code_form(s), mx.Formula)]
     called = words(printer.code(form).text for form in formulas)
-    return (name for name in array_functions.NAMES if name in called)
+    return (name for name in statements.library.functions.NAMES if name in called)
 
 
-def _elementwise(function: Any, name: str, number: int, constants: Collection[str]) -> dict[str, Any]:
-    form = form_of(function)
+def _elementwise(function: Any, number: int, statements: Statements) -> dict[str, Any]:
+    form, constants, library = form_of(function), statements.program.constants, statements.library
     return {
         "call": None,
         "function": function,
-        "name": name,
+        "name": statements.functions[function],
         "signature": ", ".join(f"{s}: {'float' if s.name in constants else 'Array'}" for s in (X, *function.others)),
         "what": _as_docstring(f"{described(function)}."),
-        "overflows": ignored(function.definition, form),
-        "lines": folded(body(form, f"  # ({number})"), STEP),
+        "overflows": "" if library.traced else ignored(function.definition, form),
+        "lines": folded(body(form, f"  # ({number})", library), STEP),
     }
 
 
-def _along(name: str) -> dict[str, Any]:
-    code = function_along(name)
+def _along(name: str, library: Library) -> dict[str, Any]:
+    code = function_along(name, library)
     return {
         "call": None,
         "name": name,

@@ -24,6 +24,7 @@ from derive.record import record
 from derive.targets.names import renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power, subscripted
 from derive.targets.numpy.formula_printer import extreme_of, scalar, with_python
+from derive.targets.numpy.library import NUMPY, Library
 
 #: The type of the numbers of a parameter.
 KIND = "next(iter(parameters.values())).dtype"
@@ -31,7 +32,7 @@ KIND = "next(iter(parameters.values())).dtype"
 
 @record
 class NamedPrinter:
-    """Prints the array form with named axes.
+    """Prints the array form with named axes, for an array library.
 
     ``names``, ``widths`` and ``functions`` map tensors, widths and elementwise functions to their names in the code,
     ``made`` what has been computed. ``numbers`` are the tensors without axes that are arrays of one number,
@@ -46,7 +47,13 @@ class NamedPrinter:
     made: dict[str, str] = field(default_factory=dict)
     kind: str = KIND
     ordered: Mapping[str, Axis] = field(default_factory=dict)
+    library: Library = NUMPY
     _known: dict[int, tuple[nx.Named, Code, nx.Axes]] = field(default_factory=dict)
+
+    @property
+    def np(self) -> str:
+        """The name of the array library in code."""
+        return self.library.name
 
     def name(self, code: Code, name: str) -> None:
         """Let a name stand for code that has been computed."""
@@ -61,7 +68,9 @@ class NamedPrinter:
         if reads and _is_of_truth_values(node):
             code = Code(f"{code.at(ATOM)}.astype({self.kind})")
         if not target.axes and not isinstance(target, Slice):
-            return code if target.role == "error" or target.is_number else Code(f"np.reshape({code.text}, (1, 1))")
+            return (
+                code if target.role == "error" or target.is_number else Code(f"{self.np}.reshape({code.text}, (1, 1))")
+            )
         if not target.is_column:
             return code
         place = "[None]" if target.axes[0].sample else "[:, None]"
@@ -77,13 +86,15 @@ class NamedPrinter:
         if set(axes) <= set(node.axes):
             return code
         sizes = "".join(f"{self.size(i.axis)}, " for i in axes)
-        return Code(f"np.broadcast_to({code.text}, ({sizes.removesuffix(' ') if len(axes) == 1 else sizes[:-2]}))")
+        return Code(
+            f"{self.np}.broadcast_to({code.text}, ({sizes.removesuffix(' ') if len(axes) == 1 else sizes[:-2]}))"
+        )
 
     def _made(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code of a right side that reads no array, with the type of numbers of the parameters."""
         sizes = ", ".join(self.size(i.axis) for i in axes)
         if isinstance(node, nx.Value) and axes:
-            return Code(f"np.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {self.kind})")
+            return Code(f"{self.np}.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {self.kind})")
         code = self._full(node, axes)
         return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({self.kind})")
 
@@ -111,7 +122,7 @@ class NamedPrinter:
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
         arrays = {self.names[name] for name in self.numbers if name in self.names}
-        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions))
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions), self.library)
 
     def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with axes in this order, of length one where they are missing, except for those missing in front."""
@@ -157,7 +168,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Ones) -> Code:
         sizes = ", ".join(self.size(i.axis) for i in node.axes)
-        return Code(f"np.ones(({sizes}{',' * (len(node.axes) == 1)}), {self.kind})")
+        return Code(f"{self.np}.ones(({sizes}{',' * (len(node.axes) == 1)}), {self.kind})")
 
     @_code.register
     def _(self, node: nx.Read) -> Code:
@@ -188,7 +199,7 @@ class NamedPrinter:
             code = self.code(index)
             start = f" - {axis.start}" if axis.start else ""
             taken = f"{code.at(SUM)}{start}"
-            return ":", [f"np.take({{}}, {taken}, axis={position})"], len(index.axes)
+            return ":", [f"{self.np}.take({{}}, {taken}, axis={position})"], len(index.axes)
         form = affine(place)
         assert form is not None
         first = form.constant - axis.start + sum(c * i.axis.start for i, c in form.terms)
@@ -218,7 +229,7 @@ class NamedPrinter:
         if along := self._taken_along(node):
             return along
         before, after = self._letters(node.own, node.axes)
-        return Code(f'np.einsum("{before}->{after}", {self.code(node.of).text})')
+        return Code(f'{self.np}.einsum("{before}->{after}", {self.code(node.of).text})')
 
     def _taken_along(self, node: nx.Diagonal) -> tuple[Code, nx.Axes] | None:
         """One entry at each place, chosen along one axis by an array of these places; None if it is another diagonal.
@@ -250,7 +261,7 @@ class NamedPrinter:
         axis = read.tensor.stored_axes[position]
         start = f" - {axis.start}" if axis.start else ""
         name = self.names[read.tensor.name]
-        taken = f"np.take_along_axis({name}, ({code.at(SUM)}{start})[{', '.join(marks)}], axis={position})"
+        taken = f"{self.np}.take_along_axis({name}, ({code.at(SUM)}{start})[{', '.join(marks)}], axis={position})"
         last = ["0" if n == position else ":" for n in range(len(read.places))]
         while last[-1] == ":":
             last.pop()
@@ -268,7 +279,7 @@ class NamedPrinter:
                 marks.pop(0)
             shape = "" if len(marks) == 1 else f"[{', '.join(marks)}]"
             size = f"{abs(step)} * " if abs(step) != 1 else ""
-            terms.append((step < 0, Code(f"{size}np.arange({count}){shape}", PRODUCT if size else ATOM)))
+            terms.append((step < 0, Code(f"{size}{self.np}.arange({count}){shape}", PRODUCT if size else ATOM)))
         rest = form.constant + sum(c * i.axis.start for i, c in form.terms)
         if rest != 0 or not terms:
             terms.append((subtracted(rest), self._scalar(-rest if subtracted(rest) else rest)))
@@ -280,7 +291,7 @@ class NamedPrinter:
         if len(node.axes) == 2 and all(isinstance(s, nx.Place) and nx.is_plain(s.value) for s in sides):
             first, second = (i.axis for i in node.axes)
             if first == second:
-                return Code(f"np.eye({self.size(first)}, dtype=bool)")
+                return Code(f"{self.np}.eye({self.size(first)}, dtype=bool)")
         left, right = self._several(sides, node.axes)
         return Code(f"({left.at(SUM)} == {right.at(SUM)})")
 
@@ -299,7 +310,7 @@ class NamedPrinter:
     def _(self, node: nx.Stacked) -> Code:
         others = tuple(i for i in node.axes if i != node.index)
         parts = ", ".join(self._full(part, others).text for part in node.parts)
-        return Code(f"np.stack(({parts}), {node.axes.index(node.index)})")
+        return Code(f"{self.np}.stack(({parts}), {node.axes.index(node.index)})")
 
     @_code.register
     def _(self, node: nx.Times) -> Code:
@@ -333,7 +344,7 @@ class NamedPrinter:
     def _(self, node: nx.Power) -> Code:
         base = self.code(node.base)
         if node.exponent == Rational(1, 2):
-            return Code(f"np.sqrt({base.text})")
+            return Code(f"{self.np}.sqrt({base.text})")
         if node.exponent.is_negative:
             return Code(f"1 / {self.code(_inverse(node)).at(UNARY)}", PRODUCT)
         return power(base, self._scalar(node.exponent), UNARY)
@@ -344,14 +355,14 @@ class NamedPrinter:
         if issubclass(function, Elementwise):
             name = self.functions[function]
         elif function in CALLS:
-            name = f"np.{CALLS[function].numpy}"
+            name = f"{self.np}.{CALLS[function].numpy}"
         elif function is log1p:
-            name = "np.log1p"
+            name = f"{self.np}.log1p"
         else:
             codes = self._several(node.arguments, node.axes)
             if function in (Max, Min):
-                return extreme_of(function, codes)
-            return scalar(function(*(Symbol(code.at(ATOM), real=True) for code in codes)))
+                return extreme_of(function, codes, self.library)
+            return scalar(function(*(Symbol(code.at(ATOM), real=True) for code in codes)), self.library)
         return Code(f"{name}({', '.join(c.text for c in self._several(node.arguments, node.axes))})")
 
     @_code.register
@@ -360,7 +371,7 @@ class NamedPrinter:
         conditions = self._several(node.conditions, node.axes)
         text = last.text
         for value, condition in reversed(list(zip(values, conditions, strict=True))):
-            text = f"np.where({condition.text}, {value.text}, {text})"
+            text = f"{self.np}.where({condition.text}, {value.text}, {text})"
         only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
         return Code(f"{text}.astype({self.kind})" if only_numbers else text)
 
@@ -368,8 +379,12 @@ class NamedPrinter:
     def _(self, node: nx.Compared) -> Code:
         parts = (node.left, node.right)
         codes = zip(parts, self._several(parts, node.axes), strict=True)
-        sides = [code.text if self._is_plain(part) else f"{code.at(ATOM)}.real" for part, code in codes]
+        sides = [self._real(part, code) for part, code in codes]
         return Code(f"{sides[0]} {node.sign} {sides[1]}", COMPARISON)
+
+    def _real(self, node: nx.Named, code: Code) -> str:
+        """The real part of one side of a comparison, so that a complex step takes the same branch."""
+        return code.text if self._is_plain(node) or not self.library.complex_steps else f"{code.at(ATOM)}.real"
 
     def _is_plain(self, node: nx.Named) -> bool:
         """Whether a node is a number of Python."""
@@ -382,7 +397,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Reduced) -> Code:
         of = self._summed(node.of, node.of.axes) if node.kind == "sum" else self.code(node.of).text
-        return Code(f"np.{node.kind}({of}{self._along(node)})")
+        return Code(f"{self.np}.{node.kind}({of}{self._along(node)})")
 
     def _summed(self, node: nx.Named, axes: nx.Axes) -> str:
         """The code of what is summed; truth values become numbers, which NumPy would join by "or", or count."""
@@ -429,7 +444,7 @@ class NamedPrinter:
         (first, ones), (second, others) = self._numbers(left, right), self.natural(right)
         free = tuple(i for i in (*both, *alone[0], *alone[1]))
         one, other, result = self._letters(ones, others, free)
-        function = "contracted" if all(alone) else "np.einsum"
+        function = self.library.contracted if all(alone) else f"{self.np}.einsum"
         return Code(f'{function}("{one},{other}->{result}", {first.text}, {second.text})'), free
 
     def _unbatched(self, node: nx.Contraction, one: list[Index], other: list[Index]) -> tuple[Code, nx.Axes]:
@@ -447,7 +462,7 @@ class NamedPrinter:
         over = self._as_in_memory(over, left, right)
         places = ", ".join(f"[{', '.join(str(axes.index(i)) for i in over)}]" for axes in (ones, others))
         one, other = ([i for i in axes if i not in over] for axes in (ones, others))
-        code = Code(f"np.tensordot({first.text}, {second.text}, ({places}))")
+        code = Code(f"{self.np}.tensordot({first.text}, {second.text}, ({places}))")
         return code, (*one, *other)
 
     def _as_in_memory(self, over: nx.Axes, *factors: nx.Named) -> nx.Axes:

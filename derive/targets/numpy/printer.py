@@ -17,7 +17,8 @@ from derive.calculus.reading_order import fraction, subtracted
 from derive.record import record
 from derive.targets.names import Names, renamed
 from derive.targets.numpy.code import ATOM, COMPARISON, PRODUCT, SUM, UNARY, Code, joined, power
-from derive.targets.numpy.formula_printer import absolute, extreme_of, scalar, with_python
+from derive.targets.numpy.formula_printer import absolute, extreme_of, scalar, sign_of, with_python
+from derive.targets.numpy.library import NUMPY, Library
 from derive.targets.numpy.named_printer import KIND, NamedPrinter, part_name
 
 
@@ -37,6 +38,12 @@ class NumPyPrinter:
     numbers: Collection[str] = ()
     kind: str = KIND
     ordered: Mapping[str, Axis] = field(default_factory=dict)
+    library: Library = NUMPY
+
+    @property
+    def np(self) -> str:
+        """The name of the array library in code."""
+        return self.library.name
 
     @singledispatchmethod
     def code(self, node: mx.Node) -> Code:
@@ -50,7 +57,7 @@ class NumPyPrinter:
     def _scalar(self, number: Expr) -> Code:
         """A number, which may read scalars and widths by their names."""
         arrays = {self.names[name] for name in self.numbers if name in self.names}
-        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions))
+        return scalar(with_python(renamed(number, self.names, self.widths), arrays, self.functions), self.library)
 
     def _sides(self, node: mx.Repeat | mx.Broadcast | mx.Einsum) -> str:
         return ", ".join(self._scalar(side).text for side in node.full)
@@ -104,15 +111,20 @@ class NumPyPrinter:
     def _(self, node: mx.Map) -> Code:
         codes = [self.code(a) for a in node.arguments]
         if node.function is Abs:
-            return absolute(codes[0])
+            return absolute(codes[0], self.library)
         if node.function is sign:
-            return Code(f"np.sign({codes[0].at(ATOM)}.real)")
+            return sign_of(codes[0], self.library)
         if node.function in (Max, Min):
-            return extreme_of(node.function, codes)
+            return extreme_of(node.function, codes, self.library)
         arguments = ", ".join(code.text for code in codes)
         if isinstance(node.function, type) and issubclass(node.function, Elementwise):
             return Code(f"{self.functions[node.function]}({arguments})")
-        return Code(f"{_called(node.function)}({arguments})")
+        return Code(f"{self._called(node.function)}({arguments})")
+
+    def _called(self, function: Any) -> str:
+        """The name of a function of one number in code; erf and erfc are functions of the module."""
+        known = {erf: "erf", erfc: "erfc"}
+        return known.get(function) or f"{self.np}.{CALLS[function].numpy if function in CALLS else function.__name__}"
 
     @code.register
     def _(self, node: mx.Call) -> Code:
@@ -123,24 +135,28 @@ class NumPyPrinter:
         if node.exponent == -1:
             return Code(f"1 / {self.code(node.base).at(UNARY)}", PRODUCT)
         if node.exponent == Rational(1, 2):
-            return Code(f"np.sqrt({self.code(node.base).text})")
+            return Code(f"{self.np}.sqrt({self.code(node.base).text})")
         return power(self.code(node.base), self._scalar(node.exponent))
 
     @code.register
     def _(self, node: mx.SumOver) -> Code:
         inner = self.code(node.of).text
-        return Code(f"np.sum({inner})" if node.axis is None else f"np.sum({inner}, axis={node.axis}, keepdims=True)")
+        return Code(
+            f"{self.np}.sum({inner})"
+            if node.axis is None
+            else f"{self.np}.sum({inner}, axis={node.axis}, keepdims=True)"
+        )
 
     @code.register
     def _(self, node: mx.Largest) -> Code:
         """NumPy orders complex numbers by their real parts, so a complex step selects the same entry."""
-        return Code(f"np.max({self.code(node.of).text}, axis={node.axis}, keepdims=True)")
+        return Code(f"{self.np}.max({self.code(node.of).text}, axis={node.axis}, keepdims=True)")
 
     @code.register
     def _(self, node: mx.IsLargest) -> Code:
         of = self.code(node.of)
-        places = f"np.arange({of.at(ATOM)}.shape[{node.axis}]){'[:, None]' if node.axis == 0 else ''}"
-        return Code(f"np.argmax({of.text}, axis={node.axis}, keepdims=True) == {places}", COMPARISON)
+        places = f"{self.np}.arange({of.at(ATOM)}.shape[{node.axis}]){'[:, None]' if node.axis == 0 else ''}"
+        return Code(f"{self.np}.argmax({of.text}, axis={node.axis}, keepdims=True) == {places}", COMPARISON)
 
     @code.register
     def _(self, node: mx.IsNotZero) -> Code:
@@ -153,7 +169,9 @@ class NumPyPrinter:
         dtype = f"{self.names[array.tensor.name]}.dtype" if array else self.kind
         if array and _number(node.this) == 1 and _number(node.that) == 0:
             return Code(f"({condition.text}).astype({dtype})")
-        chosen = Code(f"np.where({', '.join((condition.text, *(self.code(n).text for n in (node.this, node.that))))})")
+        chosen = Code(
+            f"{self.np}.where({', '.join((condition.text, *(self.code(n).text for n in (node.this, node.that))))})"
+        )
         only_numbers = not mx.arrays_read(node.this) | mx.arrays_read(node.that)  # which would make int64 or float64
         return Code(f"{chosen.text}.astype({dtype})") if only_numbers else chosen
 
@@ -165,7 +183,8 @@ class NumPyPrinter:
     def _real(self, node: mx.Node) -> str:
         number = _number(node)
         plain = number is not None and {s.name for s in number.free_symbols}.isdisjoint(self.numbers)
-        return self.code(node).text if plain else f"{self.code(node).at(ATOM)}.real"
+        code = self.code(node)
+        return code.text if plain or not self.library.complex_steps else f"{code.at(ATOM)}.real"
 
     @code.register
     def _(self, node: mx.Connect) -> Code:
@@ -180,8 +199,8 @@ class NumPyPrinter:
     def _(self, node: mx.Repeat) -> Code:
         value, sides = self.code(node.of).text, self._sides(node)
         if self._is_python(node.of):  # it has no dtype
-            return Code(f"np.full(({sides}), {value}, {self.kind})")
-        return Code(f"np.broadcast_to({value}, ({sides}))")
+            return Code(f"{self.np}.full(({sides}), {value}, {self.kind})")
+        return Code(f"{self.np}.broadcast_to({value}, ({sides}))")
 
     def _is_python(self, node: mx.Node) -> bool:
         """Whether the value of a node is a number of Python; constants are."""
@@ -198,7 +217,7 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Stack) -> Code:
-        return Code(f"np.vstack([{self._blocks(node.blocks)}])")
+        return Code(f"{self.np}.vstack([{self._blocks(node.blocks)}])")
 
     def _blocks(self, blocks: tuple[mx.Node, ...]) -> str:
         """Blocks, separated by commas; a block of equal numbers has the dtype of the first array in the others."""
@@ -209,9 +228,9 @@ class NumPyPrinter:
     def _block(self, node: mx.Node, kind: str) -> str:
         if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
             value = self.code(node.of).text
-            filled = {Integer(0): "np.zeros", Integer(1): "np.ones"}.get(node.of.value)
+            filled = {Integer(0): "zeros", Integer(1): "ones"}.get(node.of.value)
             shape = f"({self._sides(node)})"
-            return f"{filled}({shape}{kind})" if filled else f"np.full({shape}, {value}{kind})"
+            return f"{self.np}.{filled}({shape}{kind})" if filled else f"{self.np}.full({shape}, {value}{kind})"
         return self.code(node).text
 
     @code.register
@@ -221,7 +240,7 @@ class NumPyPrinter:
 
     def _named(self) -> NamedPrinter:
         own = (self.names, self.widths, self.functions, self.numbers)
-        return NamedPrinter(*own, kind=self.kind, ordered=self.ordered)
+        return NamedPrinter(*own, kind=self.kind, ordered=self.ordered, library=self.library)
 
     def in_parts(self, node: mx.Formula, free: Names) -> tuple[tuple[tuple[str, Code], ...], Code]:
         """The code of what an equation needs twice, each with its name, and of the equation; ``free`` gives names."""
@@ -236,21 +255,15 @@ class NumPyPrinter:
 
     @code.register
     def _(self, node: mx.Beside) -> Code:
-        return Code(f"np.hstack([{self._blocks(node.blocks)}])")
+        return Code(f"{self.np}.hstack([{self._blocks(node.blocks)}])")
 
     @code.register
     def _(self, node: mx.Einsum) -> Code:
         operands = ", ".join(self.code(o).text for o in node.operands)
-        return Code(f'np.einsum("{node.subscripts}", {operands}).reshape({self._sides(node)})')
+        return Code(f'{self.np}.einsum("{node.subscripts}", {operands}).reshape({self._sides(node)})')
 
 
 def _number(node: mx.Node) -> Expr | None:
     """The value of a node that is one number."""
     inner = node.of if isinstance(node, mx.Broadcast) else node
     return inner.value if isinstance(inner, mx.Number) else None
-
-
-def _called(function: Any) -> str:
-    """The name of a function of one number in code; erf and erfc are functions of the module."""
-    known = {erf: "erf", erfc: "erfc"}
-    return known.get(function) or f"np.{CALLS[function].numpy if function in CALLS else function.__name__}"

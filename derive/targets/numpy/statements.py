@@ -19,6 +19,7 @@ from derive.targets.names import code_names
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.evaluator import elementwise_in
 from derive.targets.numpy.formula_printer import scalar
+from derive.targets.numpy.library import NUMPY, Library
 from derive.targets.numpy.named_printer import KIND
 from derive.targets.numpy.printer import NumPyPrinter
 
@@ -40,8 +41,10 @@ class Statements:
     of the equations where they are first used.
     """
 
-    def __init__(self, program: ArrayProgram, notation: Notation, stability: Stability) -> None:
-        self.program = program
+    def __init__(
+        self, program: ArrayProgram, notation: Notation, stability: Stability, library: Library = NUMPY
+    ) -> None:
+        self.program, self.library = program, library
         self._forms = {s.target.name: self._computed(s, stability) for s in program.statements}
         self.codes = code_names(program, notation)
         #: The axis that comes first in the memory of the arrays of a recurrence, by the names of the tensors.
@@ -115,12 +118,16 @@ class Statements:
     def printer(self, names: Mapping[str, str] | None = None) -> NumPyPrinter:
         """Return a printer of the forms; ``names`` maps tensors to what is read in the place of their names."""
         codes = self.codes
-        numbers = [t.name for t in self.program.tensors.values() if not t.axes and not t.is_number]
+        numbers = [t.name for t in self.program.tensors.values() if not t.axes and not self._is_python(t)]
         reals = (f"{codes.tensors[t.name]}.dtype" for t in self.program.inputs if t.places is None)
         kind = KIND if self.program.parameters else next(reals, KIND)
         return NumPyPrinter(
-            {**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers, kind, self.ordered
+            {**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers, kind, self.ordered, self.library
         )
+
+    def _is_python(self, tensor: Tensor) -> bool:
+        """Whether a number is one of Python; all of them are if the library is not traced, and else the constants."""
+        return tensor.name in self.program.constants if self.library.traced else tensor.is_number
 
     def name(self, tensor: Tensor) -> str:
         """Return the name of a tensor in code."""
