@@ -43,5 +43,10 @@ TARGETS = {
             "C99 that allocates no memory: a header and a source file",
             comments={".c": (SLASHES,), ".h": (SLASHES,)},
         ),
+        Language(
+            "jax",
+            "Python that needs only JAX: pure functions and a trainer for many devices",
+            comments={".py": (HASH,)},
+        ),
     )
 }

@@ -122,14 +122,14 @@ def width_names(widths: Iterable[str]) -> dict[str, str]:
     return Names(SHARED).several({width: width for width in widths})
 
 
-def code_names(program: Program, notation: Notation) -> CodeNames:
-    """Assign the names of a module.
+def code_names(program: Program, notation: Notation, reserved: Iterable[str] = ()) -> CodeNames:
+    """Assign the names of a module, which differ from those that are ``reserved``.
 
     A tensor has its name in the notation, or its own name if two would collide; an updated
     parameter or state keeps the name of the one it replaces.
     """
     widths = width_names(symbol.name for symbol in program.extents)
-    names = Names({*SHARED, *MODULE, *widths.values()} - {"learning_rate"})
+    names = Names({*SHARED, *MODULE, *reserved, *widths.values()} - {"learning_rate"})
     replaced = {t.name: t.replaces.name for t in program.tensors.values() if t.replaces}
     wanted = {t.name: wanted_name(t, notation) for t in program.tensors.values() if t.name not in replaced}
     alike = Counter(wanted.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from sympy import Expr, Symbol
@@ -10,7 +10,7 @@ from sympy import Expr, Symbol
 from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.drawn import Drawn, drawn_of
-from derive.calculus.index import SAMPLE_AXIS, Axis, Tensor
+from derive.calculus.index import SAMPLE_AXIS, SAMPLES, Axis, Tensor
 from derive.calculus.program import Program
 from derive.calculus.promises import Mask, NotNegative, Positive, Probabilities, Promise, SumsToOne, Weights
 from derive.calculus.roles import Role
@@ -137,6 +137,13 @@ class Data:
         found |= {"over": dict_code(over.items())} if over else {}
         return found | ({"targets": quoted(self.kind)} if self.kind != "real" else {})
 
+    def random_shape(self, name: str, axes: Mapping[str, int | None]) -> str:
+        """The shape of a random tensor for the samples of the inputs; ``axes`` are their axes, if not the last ones."""
+        sampled = (t for t in self.inputs if any(axis.sample for axis in t.axes))
+        counts = (f"{self.codes.tensors[t.name]}.shape[{axes.get(t.name, 1)}]" for t in sampled)
+        samples, sides = next(counts, "1"), mx.Array(self.program.tensors[name]).shape
+        return f"({', '.join(samples if side == SAMPLES else self.extent(side) for side in sides)})"
+
     def _shape(self, tensor: Tensor) -> str:
         """The stored shape for the runtime: None is the axis of the samples, and a matrix by its rows."""
         if _is_matrix(tensor):
@@ -179,6 +186,12 @@ class Data:
             what = f"{law.words.format(*numbers)} in a step of training"
             said.append(f"{self.codes.tensors[name]} is random, {what}, and {numbers[0]}, the mean, in a prediction.")
         return said
+
+    @property
+    def passed_shapes(self) -> str:
+        """The shapes of the output and of the inputs."""
+        inputs = "; ".join(f"{self.codes.tensors[t.name]}, {self.stored_shape(t)}" for t in self.passed)
+        return f"the output, {self.stored_shape(self.program.prediction)}{f', for inputs {inputs}' if inputs else ''}"
 
     def stored_shape(self, tensor: Tensor) -> str:
         """The shape of a stored array, with ``m`` samples."""

@@ -30,6 +30,7 @@ from derive.targets.numpy.fast.module import steps_context
 from derive.targets.numpy.function_bodies import Bodies, Lines, dict_code
 from derive.targets.numpy.helper_functions import helpers
 from derive.targets.numpy.initial_body import Beginning, shape_code
+from derive.targets.numpy.library import NUMPY, Library
 from derive.targets.numpy.statements import Statements, about, code_form
 from derive.targets.numpy.update_body import UpdateBody
 from derive.text.errors import SecondRenderingError
@@ -96,10 +97,17 @@ ALONE = {
 }
 
 
-def statements_of(program: ArrayProgram, notation: Notation, promises: tuple[Promise, ...], targets: str) -> Statements:
-    """Return the statements in the forms that NumPy computes."""
+def statements_of(
+    program: ArrayProgram,
+    notation: Notation,
+    promises: tuple[Promise, ...],
+    targets: str,
+    library: Library = NUMPY,
+) -> Statements:
+    """Return the statements in the forms that an array library computes, which are those of NumPy."""
     program = with_kept_values(program)
-    return Statements(program, notation, Stability(program, NumPyEvaluator(), promises, signs=targets == "signs"))
+    stability = Stability(program, NumPyEvaluator(), promises, signs=targets == "signs")
+    return Statements(program, notation, stability, library)
 
 
 def equations_context(
@@ -123,7 +131,7 @@ def equations_context(
     given = f"parameters: Parameters, {data.arguments(program.inputs)}"
     passed = f"parameters, {data.names(program.inputs)}"
     beginning = Beginning(statements, initialisation)
-    states = tuple((quoted(t.name), _first(t, beginning.averages)) for t in program.states)
+    states = first_states(statements, beginning)
     unknown = unknown_widths(program)
     widths = tuple(name for symbol, name in statements.codes.widths.items() if symbol not in unknown)
     named = f", *, {', '.join(f'{w}: int' for w in widths)}" if widths else ""
@@ -191,11 +199,17 @@ def _random_widths(statements: Statements, bodies: Bodies, data: Data) -> Lines:
     return bodies.width_lines({s: name for s, name in statements.codes.widths.items() if s in read})
 
 
-def _first(state: Tensor, averages: Mapping[str, str]) -> str:
-    """The code of what a state is before the first step."""
-    if state.name in averages:
-        return averages[state.name]
-    return f"np.zeros_like(parameters[{quoted(state.about.name)}])" if state.about else "np.zeros((1, 1))"
+def first_states(statements: Statements, beginning: Beginning) -> tuple[tuple[str, str], ...]:
+    """Return what each state is before the first step, by name, as code."""
+    np, averages = statements.library.name, beginning.averages
+    number = f"{np}.zeros((1, 1){f', {statements.printer().kind}' if statements.library.traced else ''})"
+
+    def first(state: Tensor) -> str:
+        if state.name in averages:
+            return averages[state.name]
+        return f"{np}.zeros_like(parameters[{quoted(state.about.name)}])" if state.about else number
+
+    return tuple((quoted(t.name), first(t)) for t in statements.program.states)
 
 
 def _alone_given(statements: Statements, function: str) -> Lines:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from sympy import Expr, Mul
 
-from derive.arrays import matrix as mx
 from derive.arrays.lift import ArrayProgram
 from derive.calculus.coupling import coupling
-from derive.calculus.index import SAMPLES, Tensor
+from derive.calculus.index import Tensor
 from derive.calculus.program import Program
 from derive.calculus.properties import values_of
 from derive.targets.fold import WIDTH, fold, folded
@@ -23,6 +22,7 @@ from derive.targets.numpy.code import STEP, python_number, quoted
 from derive.targets.numpy.data import KINDS, Data, sample_axes
 from derive.targets.numpy.formula_printer import scalar
 from derive.targets.numpy.function_bodies import dict_code
+from derive.targets.numpy.library import NUMPY, Library
 from derive.text.user_text import listed
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _predict_code(data: Data, widths: Sequence[str]) -> dict[str, Any]:
         if len(tensor.axes) < 2:
             code += ".reshape(1, -1)" if tensor.name not in axes else ".reshape(-1, 1)"
         reads.append(f"{names[tensor.name]} = {turned(tensor, code) if len(tensor.axes) > 1 else code}")
-    reads += [*widths, *_means(data, axes, dtype)]
+    reads += [*widths, *means(data, axes, dtype)]
     outputs = [(name, turned(program.tensors[name], names[name])) for name in program.outputs]
     return {
         "predict_arguments": [f"{name}: Any" for name in arguments],
@@ -204,17 +204,13 @@ def _predict_code(data: Data, widths: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _means(data: Data, axes: Mapping[str, int | None], dtype: str) -> list[str]:
-    """The lines that give what is random its mean, for the samples of the inputs."""
-    names, sampled = data.codes.tensors, (t for t in data.inputs if any(axis.sample for axis in t.axes))
-    counts = (f"{names[t.name]}.shape[{axes.get(t.name, 1)}]" for t in sampled)
-    samples = next(counts, "1")
-    found = []
-    for name, law in data.random.items():
-        sides = mx.Array(data.program.tensors[name]).shape
-        shape = ", ".join(samples if side == SAMPLES else data.extent(side) for side in sides)
-        found.append(f"{names[name]} = np.full(({shape}), {python_number(law.mean).text}, {dtype})")
-    return found
+def means(data: Data, axes: Mapping[str, int | None], dtype: str, library: Library = NUMPY) -> list[str]:
+    """Return the lines that give what is random its mean, for the samples of the inputs."""
+    return [
+        f"{data.codes.tensors[name]} = {library.name}.full("
+        f"{data.random_shape(name, axes)}, {python_number(law.mean).text}, {dtype})"
+        for name, law in data.random.items()
+    ]
 
 
 def _not_comparable(prediction: Tensor, target: Tensor, kind: str) -> tuple[str, str]:

@@ -29,7 +29,9 @@ Lines = tuple[str, ...]
 
 
 class Bodies:
-    """Prints statements as the lines of functions."""
+    """Prints statements as the lines of functions; those of a recurrence as a ``loop``."""
+
+    loop = LoopCode
 
     def __init__(self, statements: Statements) -> None:
         self.statements = statements
@@ -155,7 +157,7 @@ class Bodies:
     def _average(self, name: str, holder: str) -> tuple[str, str]:
         """The name of a tensor, and the code that reads its running average."""
         place = f"{holder}[{quoted(self.averages[name].name)}]"
-        copied = name in self.program.outputs  # a step changes the average in place
+        copied = name in self.program.outputs and not self.statements.library.traced  # a step changes it in place
         return self.statements.name(self.program.tensors[name]), f"np.copy({place})" if copied else place
 
     def _computed(
@@ -177,7 +179,7 @@ class Bodies:
                 statement = given[part.target.name]
                 lines += (*self._reading(statement, reads, held), *(() if alone else self._given(statement)))
                 continue
-            loop = LoopCode(self.statements, part, given, goes_on, alone)
+            loop = self.loop(self.statements, part, given, goes_on, alone)
             for before in loop.before():
                 lines += self.lines(before, loop.names)
                 held[nameless(before.equation.expression, before.equation.indices)] = before.target

@@ -18,6 +18,7 @@ from derive.paper.notation import PSI
 from derive.paper.page import Page
 from derive.paper.text import text
 from derive.targets.fold import folded
+from derive.targets.numpy import array_functions
 from derive.targets.numpy.along_code import called_in, function_along, with_those_called
 from derive.targets.numpy.code import STEP
 from derive.targets.numpy.evaluator import functions_in, ignored
@@ -50,7 +51,7 @@ def helpers(statements: Statements) -> Iterator[dict[str, Any]]:
     for name in sorted(with_those_called(calls)):
         yield _along(name, statements.library)
     for name in _array_functions(statements):
-        yield {"call": name, "source": inspect.getsource(getattr(statements.library.functions, name)).rstrip()}
+        yield {"call": name, "source": inspect.getsource(getattr(array_functions, name)).rstrip()}
 
 
 def _array_functions(statements: Statements) -> Iterator[str]:
@@ -58,7 +59,7 @@ def _array_functions(statements: Statements) -> Iterator[str]:
     printer = statements.printer()
     formulas = [form for s in statements.computed if isinstance(form := code_form(s), mx.Formula)]
     called = words(printer.code(form).text for form in formulas)
-    return (name for name in statements.library.functions.NAMES if name in called)
+    return (name for name in array_functions.NAMES if name in called)
 
 
 def _elementwise(function: Any, number: int, statements: Statements) -> dict[str, Any]:

@@ -14,15 +14,23 @@ from derive.targets.numpy import runtime
 #: An import: a module and a name in it; an empty name imports the module itself.
 Import = tuple[str, str]
 
-#: The imports from Python and NumPy that a body may need, by name.
+#: The imports from Python and array libraries that a body may need, by name.
 _LIBRARY: dict[str, Import] = {
     "functools": ("functools", ""),
     "math": ("math", ""),
+    "itertools": ("itertools", ""),
     "np": ("numpy", ""),
+    "jax": ("jax", ""),
+    "jnp": ("jax.numpy", ""),
+    "lax": ("jax", "lax"),
     **{name: ("collections.abc", name) for name in ("Callable", "Mapping")},
     **{name: ("typing", name) for name in ("Any", "NoReturn", "Self")},
     **{name: ("numpy.typing", name) for name in ("ArrayLike", "NDArray")},
 }
+
+
+#: The names by which modules are imported, if these are shorter.
+_SHORT = {"numpy": "np", "jax.numpy": "jnp"}
 
 
 def imports_of(body: str, places: Mapping[str, str]) -> set[Import]:
@@ -40,7 +48,9 @@ def import_lines(imports: Collection[Import]) -> str:
     whole = sorted(module for module, name in imports if not name)
     parts = sorted({module for module, name in imports if name and module})
     for module in whole:
-        groups[_group(module)].append("import numpy as np" if module == "numpy" else f"import {module}")
+        groups[_group(module)].append(
+            f"import {module} as {_SHORT[module]}" if module in _SHORT else f"import {module}"
+        )
     for module in parts:
         names = sorted((n for m, n in imports if m == module and n), key=by_kind)
         line = f"from {module} import {', '.join(names)}"
@@ -50,7 +60,7 @@ def import_lines(imports: Collection[Import]) -> str:
 
 
 def _group(module: str) -> int:
-    if module.partition(".")[0] in ("numpy", "sklearn"):
+    if module.partition(".")[0] in ("numpy", "sklearn", "jax"):
         return 1
     return 2 if module[0] == "." or "runtime" in module else 0
 

@@ -19,6 +19,7 @@ from derive.targets.beginnings import beginnings, factors_of, fans, has_biases
 from derive.targets.fold import WIDTH, folded
 from derive.targets.numpy.code import STEP, python_number, quoted
 from derive.targets.numpy.function_bodies import Lines, dict_code
+from derive.targets.numpy.library import Library
 from derive.targets.numpy.statements import Statements
 
 
@@ -82,13 +83,22 @@ class Beginning:
         parameters = self.statements.program.parameters
         code = dict_code((p.name, self._code(p)) for p in parameters)
         zeros = [
-            f"parameters[{quoted(p.name)}][:, 0] = 0"
+            self._without_biases(f"parameters[{quoted(p.name)}]")
             for p in parameters
             if p.name in self._drawn and has_biases(p) and self._drawn[p.name].kind != "orthogonal"
         ]
         if not zeros:
             return folded((f"return {code}",), STEP)
         return folded((f"parameters = {code}", *zeros, "return parameters"), STEP)
+
+    def _without_biases(self, weight: str) -> str:
+        """The line that sets column 0 of a weight to zero."""
+        return f"{weight} = {weight}.at[:, 0].set(0)" if self.library.traced else f"{weight}[:, 0] = 0"
+
+    @property
+    def library(self) -> Library:
+        """The array library of the code."""
+        return self.statements.library
 
     @property
     def averages(self) -> dict[str, str]:
@@ -98,7 +108,7 @@ class Beginning:
         for state in program.averages.values():
             shape = shape_code(state, self.statements.extent)
             first = f"parameters[{quoted(program.parameters[0].name)}].dtype"
-            found[state.name] = _array_code(program.starts[state.name], shape, first)
+            found[state.name] = _array_code(program.starts[state.name], shape, self.library, first)
         return found
 
     @property
@@ -112,19 +122,20 @@ class Beginning:
         """The initial value of a parameter as code."""
         start, extent = self._starts[parameter.name], self.statements.extent
         shape = shape_code(parameter, extent)
+        np, kind = self.library.name, ", dtype" if self.library.traced else ""
         if not isinstance(start, Initialisation):
-            return _array_code(start, shape)
+            return _array_code(start, shape, self.library, kind.removeprefix(", "))
         inputs, units = fans(parameter)
         if start.variance is not None:
             more = Fraction(self.helpers[start.kind], _numerator(start))
             return f"{start.kind}({extent(more * start.spread[1].xreplace({INPUTS: inputs, UNITS: units}))}, {shape})"
         if start.kind == "zeros":
-            return f"np.zeros({shape})"
+            return f"{np}.zeros({shape}{kind})"
         rows, *others = [axis.extent for axis in parameter.axes] or [Integer(1)]
         columns = prod(others) - int(has_biases(parameter))
         code = f"orthogonal({extent(rows)}, {extent(columns)})"
         if has_biases(parameter):
-            return f"np.hstack([np.zeros(({extent(rows)}, 1)), {code}])"
+            return f"{np}.hstack([{np}.zeros(({extent(rows)}, 1){kind}), {code}])"
         return code if len(others) == 1 else f"{code}.reshape{shape}"
 
 
@@ -133,14 +144,15 @@ def _numerator(start: Initialisation) -> int:
     return int(start.spread[0] * (3 if start.kind == "uniform" else 1))
 
 
-def _array_code(value: Any, shape: str, dtype: str = "") -> str:
+def _array_code(value: Any, shape: str, library: Library, dtype: str = "") -> str:
     """A number for all entries, or an array of nested tuples in the order of the axes, as code."""
     more = f", {dtype}" if dtype else ""
     if isinstance(value, tuple):
-        return f"np.array({_nested(value)}).reshape{shape}"
+        kind = more if library.traced else ""
+        return f"{library.name}.array({_nested(value)}{kind}).reshape{shape}"
     if value in (0, 1):
-        return f"np.{'ones' if value else 'zeros'}({shape}{more})"
-    return f"np.full({shape}, {_number(value)}{more})"
+        return f"{library.name}.{'ones' if value else 'zeros'}({shape}{more})"
+    return f"{library.name}.full({shape}, {_number(value)}{more})"
 
 
 def _nested(value: Any) -> str:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 from derive.record import record
-from derive.targets.numpy import array_functions
 
 
 @record
 class Library:
     """An array library with the interface of NumPy; ``name`` is that of its module in code.
 
-    With ``complex_steps`` its code also computes the derivatives of a check from complex numbers, so that comparisons
-    read real parts. A library that is ``traced`` compiles functions from what they do with arrays without numbers:
-    no value of a step is a number of Python, no array is changed in place, and no warnings are raised. ``contracted``
-    is the product of two arrays over any axes, and ``functions`` a module with the source of those that the library
-    lacks, whose names are its ``NAMES``.
+    With ``complex_steps``, its code is also run on complex numbers, for the derivatives of a check, so that comparisons
+    read real parts. A library that is ``traced`` compiles functions after it has run them on arrays without numbers:
+    no number of a step is one of Python, no array is changed in place, and a loop is a function of its step.
+    ``contracted`` is the function that multiplies two arrays over any axes. ``reserved`` are names that the templates
+    use in addition to ``names.SHARED``.
     """
 
     name: str
     complex_steps: bool
     traced: bool
     contracted: str
-    functions: ModuleType
+    reserved: frozenset[str] = frozenset()
 
 
-NUMPY = Library("np", complex_steps=True, traced=False, contracted="contracted", functions=array_functions)
+NUMPY = Library("np", complex_steps=True, traced=False, contracted="contracted")

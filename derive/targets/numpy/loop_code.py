@@ -10,7 +10,7 @@ from derive.arrays.steps import Slice, Steps, steps_of
 from derive.calculus.index import Equation, Tensor, symbols_read
 from derive.calculus.recurrence import Recurrence
 from derive.calculus.roles import Role
-from derive.targets.numpy.code import quoted, subscripted, together
+from derive.targets.numpy.code import Code, quoted, subscripted, together
 from derive.targets.numpy.statements import Statements
 
 #: The name of the number of steps before those of a call that goes on.
@@ -70,11 +70,7 @@ class LoopCode:
     def lines(self) -> Iterator[str]:
         """The lines of the loop."""
         targets = [e.target for e in self.recurrence.equations]
-        by_shape: dict[tuple[tuple[str, ...], int], list[str]] = {}
-        for target in targets:
-            by_shape.setdefault((self._shape(target), self._position(target)), []).append(self.names[target.name])
-        for (shape, at), names in by_shape.items():
-            yield f"{', '.join(names)} = {self._zeros(len(names), shape, at)}"
+        yield from self._made()
         extent = self.statements.extent(self.recurrence.axis.extent)
         kept = [t for t in targets if self.goes_on and any(s.of == t and s.moved for s in self.steps.slices)]
         if kept:
@@ -85,26 +81,47 @@ class LoopCode:
         places = f"range({extent})"
         yield f"for {self.step} in {f'reversed({places})' if self.recurrence.backward else places}:"
         for equation, stated in zip(self.steps.inside, self.recurrence.equations, strict=True):
-            target = equation.target
-            assert isinstance(target, Slice)
-            read = tuple(self._tensor(name) for name in symbols_read(equation.expression) if self._is_tensor(name))
-            parts, whole = self.printer.in_parts(mx.Formula(equation, read), self.statements.codes.functions)
-            number = self.numbers[stated.target.name]
-            marks = target.subscripts([":"] * len(target.axes))
-            marks = marks[:1] if stated.target.is_column else marks  # a number, or an array of one
-            name = self.names[stated.target.name]
-            place = subscripted(name, marks)
+            parts, whole = self._parts_of(equation)
+            number, name = self.numbers[stated.target.name], self.names[stated.target.name]
+            marks = self._place(equation, stated)
+            place = f"{name}{marks}"
             for left, code in (*parts, (place, whole)):
                 yield f"    {left} = {code.text}  # ({number})"
             if stated.target.name in self.statements.program.stopped and not self.alone:
                 yield f"    if {quoted(name)} in values:  # a check gives it"
-                yield f"        {place} = {subscripted(f'values[{quoted(name)}]', marks)}"
+                yield f"        {place} = values[{quoted(name)}]{marks}"
         if kept:
             last = f"range({extent} - {self.recurrence.reach}, {extent})"
             held = (f"{quoted(t.name)}: {self.names[t.name]}[{self._marks(t, last)}]" for t in kept)
             yield f"state |= {{{', '.join(held)}}}"
+        yield from self._trimmed()
+
+    def _made(self) -> Iterator[str]:
+        """The lines that make the arrays."""
+        by_shape: dict[tuple[tuple[str, ...], int], list[str]] = {}
+        for target in (e.target for e in self.recurrence.equations):
+            by_shape.setdefault((self._shape(target), self._position(target)), []).append(self.names[target.name])
+        for (shape, at), names in by_shape.items():
+            yield f"{', '.join(names)} = {self._zeros(len(names), shape, at)}"
+
+    def _parts_of(self, equation: Equation) -> tuple[tuple[tuple[str, Code], ...], Code]:
+        """The code of what an equation of a step needs twice, and of the equation."""
+        read = tuple(self._tensor(name) for name in symbols_read(equation.expression) if self._is_tensor(name))
+        return self.printer.in_parts(mx.Formula(equation, read), self.statements.codes.functions)
+
+    def _place(self, equation: Equation, stated: Equation) -> str:
+        """The subscripts of what an equation of a step computes, in the array of what is stated."""
+        target = equation.target
+        assert isinstance(target, Slice)
+        marks = target.subscripts([":"] * len(target.axes))
+        return subscripted("", marks[:1] if stated.target.is_column else marks)  # a number, or an array of one
+
+    def _trimmed(self) -> Iterator[str]:
+        """The lines that cut off the places at the ends."""
         if self.recurrence.reach:
-            trimmed = ((self.names[t.name], self._marks(t, f":{extent}")) for t in targets)
+            end = f":{self.statements.extent(self.recurrence.axis.extent)}"
+            targets = [e.target for e in self.recurrence.equations]
+            trimmed = ((self.names[t.name], self._marks(t, end)) for t in targets)
             yield from together([(name, f"{name}[{mark}]") for name, mark in trimmed])
 
     def _zeros(self, count: int, shape: tuple[str, ...], at: int) -> str:

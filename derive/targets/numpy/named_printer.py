@@ -293,6 +293,8 @@ class NamedPrinter:
             if first == second:
                 return Code(f"{self.np}.eye({self.size(first)}, dtype=bool)")
         left, right = self._several(sides, node.axes)
+        if self.library.traced and not node.axes:  # an array of one truth value, of which sums are none
+            return Code(f"{self.np}.where({left.at(SUM)} == {right.at(SUM)}, 1, 0)")
         return Code(f"({left.at(SUM)} == {right.at(SUM)})")
 
     @_code.register

@@ -117,14 +117,7 @@ class Rendered:
         return fill("numpy/network.py.jinja", door=door, **whole).strip("\n") + "\n"
 
     def _forward_words(self) -> list[str]:
-        """The docstring of ``forward``; long shapes have a paragraph of their own."""
-        data = self.context["data"]
-        inputs = "; ".join(f"{data.codes.tensors[t.name]}, {data.stored_shape(t)}" for t in data.passed)
-        shapes = f"the output, {data.stored_shape(data.program.prediction)}{f', for inputs {inputs}' if inputs else ''}"
-        line = f'"""Return {shapes}; fill `values`."""'
-        if len(line) <= WIDTH - 4:
-            return [line]
-        return ['"""Return the output; fill `values`.', "", *textwrap.wrap(f"That is {shapes}.", WIDTH - 4), '"""']
+        return forward_words(self.context["data"].passed_shapes, "fill `values`")
 
     def _steps(self, equations: str) -> str:
         """The second rendering of the steps for these equations; empty if there is none."""
@@ -182,15 +175,15 @@ class Rendered:
             "network.py": self.network_file,
             "__init__.py": self._init_file(),
             "__main__.py": _UNFORMATTED + fill("numpy/__main__.py.jinja"),
-            "trainer.py": _file(self._words("trainer"), self._trainer("beside"), beside),
-            **({"_steps.py": _file(self._words("steps"), steps, beside)} if steps else {}),
+            "trainer.py": file_of(self._words("trainer"), self._trainer("beside"), beside),
+            **({"_steps.py": file_of(self._words("steps"), steps, beside)} if steps else {}),
             "_runtime.py": _runtime_file(),
         }
 
     @cached_property
     def network_file(self) -> str:
         """The file of the equations."""
-        return _file(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
+        return file_of(self._words("network"), self.equations, dict.fromkeys(_RUNTIME, "._runtime"))
 
     def _init_file(self, single: bool = False) -> str:
         lacking = {name for name, part in _OPTIONAL.items() if not self.context[part]}
@@ -216,7 +209,7 @@ class Rendered:
         known |= {name: module for module, name in imports if name}
         return {
             **self.files,
-            "trainer.py": _file(self._words("trainer"), found._trainer("beside"), beside),
+            "trainer.py": file_of(self._words("trainer"), found._trainer("beside"), beside),
             "_curved.py": _put_together(words, {*imports, *imports_of(body, known)}, body),
         }
 
@@ -238,18 +231,18 @@ class Rendered:
     def linked(self) -> str:
         """The file that is checked: the equations, the steps and the trainer, with the runtime imported."""
         body = "\n\n".join(b for b in (self.equations, self._steps(self.equations), self._trainer()) if b)
-        return _file("", body, {name: f"{runtime.__name__}.{module}" for name, module in _RUNTIME.items()})
+        return file_of("", body, {name: f"{runtime.__name__}.{module}" for name, module in _RUNTIME.items()})
 
     @cached_property
     def core(self) -> str:
         """The file of the form ``core``: the equations and ``update``, without argument checks and trainer."""
-        return _file(self._words("core"), _TYPES + "\n" + self._equations(door=False), {})
+        return file_of(self._words("core"), _TYPES + "\n" + self._equations(door=False), {})
 
     @cached_property
     def layer(self) -> str:
         """The file of a layer alone: its forward pass, and its backward pass from given derivatives."""
         whole = {**self.context, "forward_words": self._forward_words()}
-        return _file(self._words("layer"), fill("numpy/layer.py.jinja", **whole).strip("\n") + "\n", {})
+        return file_of(self._words("layer"), fill("numpy/layer.py.jinja", **whole).strip("\n") + "\n", {})
 
     def predict(self, parameters: Mapping[str, Any] | None = None) -> str:
         """Return the file of the form ``predict``: the forward pass, with given parameters or a function to load them.
@@ -272,7 +265,7 @@ class Rendered:
             numbers=fold(f"parameters = {{{arrays}}}") if arrays else [],
             **{**self.context, "helpers": helpers, "constants": constants},
         )
-        return _file(self._words("predict"), text, {})
+        return file_of(self._words("predict"), text, {})
 
     def _called(self, lines: Iterable[str]) -> list[Mapping[str, Any]]:
         """The functions that lines of code call, directly or indirectly."""
@@ -286,7 +279,15 @@ class Rendered:
         return [helper for name, helper in helpers.items() if name in called]
 
 
-def _file(words: str, body: str, places: Mapping[str, str]) -> str:
+def forward_words(shapes: str, more: str) -> list[str]:
+    """Return the docstring of ``forward``, with what ``more`` it does; long shapes have a paragraph of their own."""
+    line = f'"""Return {shapes}; {more}."""'
+    if len(line) <= WIDTH - 4:
+        return [line]
+    return [f'"""Return the output; {more}.', "", *textwrap.wrap(f"That is {shapes}.", WIDTH - 4), '"""']
+
+
+def file_of(words: str, body: str, places: Mapping[str, str]) -> str:
     """A file with a docstring, the imports that its body needs, and the body."""
     return _put_together(words, imports_of(body, places), body)
 

@@ -46,7 +46,7 @@ class Statements:
     ) -> None:
         self.program, self.library = program, library
         self._forms = {s.target.name: self._computed(s, stability) for s in program.statements}
-        self.codes = code_names(program, notation)
+        self.codes = code_names(program, notation, library.reserved)
         #: The axis that comes first in the memory of the arrays of a recurrence, by the names of the tensors.
         self.ordered = {
             name: recurrence.axis
@@ -118,11 +118,18 @@ class Statements:
     def printer(self, names: Mapping[str, str] | None = None) -> NumPyPrinter:
         """Return a printer of the forms; ``names`` maps tensors to what is read in the place of their names."""
         codes = self.codes
-        numbers = [t.name for t in self.program.tensors.values() if not t.axes and not self._is_python(t)]
+        steps = {step: step for step in self._steps.values()} if self.library.traced else {}
+        numbers = [*steps, *(t.name for t in self.program.tensors.values() if not t.axes and not self._is_python(t))]
         reals = (f"{codes.tensors[t.name]}.dtype" for t in self.program.inputs if t.places is None)
         kind = KIND if self.program.parameters else next(reals, KIND)
         return NumPyPrinter(
-            {**codes.tensors, **(names or {})}, codes.widths, self.functions, numbers, kind, self.ordered, self.library
+            {**steps, **codes.tensors, **(names or {})},
+            codes.widths,
+            self.functions,
+            numbers,
+            kind,
+            self.ordered,
+            self.library,
         )
 
     def _is_python(self, tensor: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""The body of ``update``: the equations of a step, which change the parameters and the state in place."""
+"""The body of ``update``: the equations of a step, which replace the parameters and the state, in place in NumPy."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class UpdateBody:
         gradients = {
             s.target.name: f"slopes[{quoted(about(s).name)}]" for s in statements.backward if s.stage == "gradient"
         }
+        self.traced, np = statements.library.traced, statements.library.name
         self.printer = statements.printer(gradients)
-        self.wide = statements.printer({name: f"np.float64({code})" for name, code in gradients.items()})
+        wide = {name: code if self.traced else f"{np}.float64({code})" for name, code in gradients.items()}
+        self.wide = statements.printer(wide)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines: for each equation those that read its arrays, then the equation."""
@@ -35,9 +37,15 @@ class UpdateBody:
             line, read = self._in_place(form, statement.target)
             for name in sorted(mx.arrays_read(read), key=lambda name: order[name]):
                 yield from self._fetched(self.program.tensors[name], at_hand)
-            if statement.target.role != "updated":
-                at_hand.add(self.statements.name(statement.target))
+            replaces = statement.target.role == "updated"
+            name = self.statements.name(about(statement) if replaces else statement.target)
+            if not replaces or (self.traced and read == form):
+                at_hand.add(name)
+            elif self.traced:  # the name is that of the old array
+                at_hand.discard(name)
             yield f"{line}  # ({statement.number})"
+            if replaces and self.traced and read == form:
+                yield f"{self.statements.stored(about(statement))} = {name}"
 
     def _fetched(self, tensor: Tensor, at_hand: set[str]) -> Iterator[str]:
         """The line that reads an array from its dict, unless it is already at hand."""
@@ -47,7 +55,8 @@ class UpdateBody:
             at_hand.add(name)
             if stored in (*self.program.states, *self.program.parameters):
                 number = stored in self.program.states and stored.about is None and not stored.axes
-                yield f"{name} = {self.statements.stored(stored)}{'.item()' if number else ''}"
+                item = "[0, 0]" if self.traced else ".item()"
+                yield f"{name} = {self.statements.stored(stored)}{item if number else ''}"
             elif any(stored == s.target for s in self.statements.forward):
                 yield f"{name} = values[{quoted(name)}]"
 
@@ -60,7 +69,8 @@ class UpdateBody:
             if wide:
                 read = [self.program.tensors[name] for name in mx.arrays_read(form)]
                 single = any(not t.axes and not t.is_number for t in read)  # the gradient of a number is an array
-                code = f"float(np.sum({code}))" if single else f"float({code})"
+                code = f"{self.statements.library.name}.sum({code})" if single else code
+                code = code if self.traced else f"float({code})"
             return f"{self.statements.name(target)} = {code}", form
         place = self.statements.stored(replaced)
         if isinstance(form, mx.Plus) and form.terms[0] == mx.Array(replaced):
@@ -76,4 +86,5 @@ class UpdateBody:
         if isinstance(form, mx.Number):
             step = mx.Number(form.value - replaced.symbol)
             return f"{place} += {self.printer.code(step).text}", step
-        return f"{self.statements.name(replaced)}[...] = {self.printer.code(form).text}", form
+        name = f"{self.statements.name(replaced)}{'' if self.traced else '[...]'}"
+        return f"{name} = {self.printer.code(form).text}", form
