@@ -28,6 +28,8 @@ class ScanCode(LoopCode):
 
     def lines(self) -> Iterator[str]:
         """The lines of the scan."""
+        for name in sorted({self.names[s.of.name] for s in self.steps.slices if s.of and s.of.is_data}):
+            yield f"{name} = jnp.asarray({name})"  # an array of NumPy has no place that is traced
         yield from self._made()
         names = [self.names[e.target.name] for e in self.recurrence.equations]
         carry = names[0] if len(names) == 1 else f"({', '.join(names)})"

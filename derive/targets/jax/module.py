@@ -11,7 +11,7 @@ from derive.learning.initialisations import INITIALISATIONS
 from derive.record import record
 from derive.targets.fold import fold, folded
 from derive.targets.jax.bodies import JAX, JaxBodies
-from derive.targets.numpy.code import PRODUCT, STEP, python_number
+from derive.targets.numpy.code import PRODUCT, STEP, python_number, quoted
 from derive.targets.numpy.data import Data, sample_axes, unknown_widths
 from derive.targets.numpy.equations import first_states, statements_of
 from derive.targets.numpy.facts import means
@@ -70,6 +70,7 @@ class JaxModule:
             data=names,
             data_dict=dict_code((name, name) for name in names),
             sample_axes=dict_code((name, axes.get(t.name, 1)) for name, t in zip(names, given, strict=True)),
+            integers="".join(f"{quoted(data.codes.tensors[t.name])}, " for t in given if t.places),
             draws=bool(data.random),
         )
         words = fill(
