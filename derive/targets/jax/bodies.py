@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from derive.arrays.lift import ArrayAssign
+from derive.calculus.index import Tensor
+from derive.targets.numpy.code import together
 from derive.targets.numpy.function_bodies import Bodies, Lines, dict_code
 from derive.targets.numpy.library import Library
 from derive.targets.numpy.loop_code import LoopCode
@@ -28,12 +30,10 @@ class ScanCode(LoopCode):
 
     def lines(self) -> Iterator[str]:
         """The lines of the scan."""
-        for name in sorted({self.names[s.of.name] for s in self.steps.slices if s.of and s.of.is_data}):
-            yield f"{name} = jnp.asarray({name})"  # an array of NumPy has no place that is traced
         yield from self._made()
         names = [self.names[e.target.name] for e in self.recurrence.equations]
         carry = names[0] if len(names) == 1 else f"({', '.join(names)})"
-        yield f"def advance(carry, {self.step}):"
+        yield f"def advance(carry: Any, {self.step}: Array) -> Any:"
         yield f"    {', '.join(names)} = carry"
         for equation, stated in zip(self.steps.inside, self.recurrence.equations, strict=True):
             parts, whole = self._parts_of(equation)
@@ -89,6 +89,12 @@ class JaxBodies(Bodies):
         computed = needed(self._alone, self.program.outputs)
         held = [name for name in self.averages if name in {*self.program.outputs} | reads(computed)]
         return self._body(computed, (), [prediction], "state" if self.averages else "parameters", held)
+
+    def _unpacked(self, read: set[str], used: set[str], values: Iterable[Tensor]) -> Lines:
+        """The same, and data as arrays of JAX where a scan may read them at a traced place."""
+        names = [self.statements.name(t) for t in self.program.inputs if t.name in read and "lax" in used]
+        arrays = together([(name, f"jnp.asarray({name})") for name in names])
+        return (*super()._unpacked(read, used, values), *arrays)
 
     def _given(self, statement: ArrayAssign) -> Lines:
         """No line: the check of the gradients is that of the NumPy module."""
