@@ -9,6 +9,7 @@ import numpy as np
 from helpers import load
 
 from derive import Derivation
+from derive.calculus.roles import Role
 from derive.calculus.truncation import WINDOW
 
 #: The number of samples, of steps, and the learning rate of the steps.
@@ -21,6 +22,23 @@ def jax_module(derivation: Derivation) -> Any:
 
     jax.config.update("jax_enable_x64", True)
     return load(next(iter(derivation.target("jax").files("package").values())))
+
+
+def _same_draws(compare: Any, ours: Any, program: Any, parameters: Any, state: Any, data: Any) -> None:
+    """An epoch takes the steps with what ``draw`` gives for its keys."""
+    import jax
+
+    given = [array for t, array in zip(program.inputs, data, strict=True) if t.role != Role.RANDOM]
+    inputs = [a for t, a in zip(program.inputs, data, strict=True) if t.role != Role.RANDOM and not t.is_compared]
+    key, errors = jax.random.key(1), []
+    batches = tuple(np.stack([array] * STEPS) for array in given)
+    found = jax.jit(ours.epoch)(parameters, state, batches, RATE, key)
+    for one in jax.random.split(key, STEPS):
+        drawn = iter(ours.draw(parameters, one, *inputs))
+        whole = [next(drawn) if t.role == Role.RANDOM else a for t, a in zip(program.inputs, data, strict=True)]
+        parameters, state, error = ours.update(parameters, state, *whole, RATE)
+        errors.append(error)
+    compare("drawn", found[2], errors)
 
 
 def differences(derivation: Derivation) -> dict[str, float]:
@@ -76,6 +94,7 @@ def differences(derivation: Derivation) -> dict[str, float]:
             arrays, started, error = jax.jit(ours.update)(arrays, started, *data, RATE)
             compare("errors", error, wanted)
         before = []
+        _same_draws(compare, ours, program, arrays, started, data)
     batches = tuple(np.stack([array] * STEPS) for array in data)
     if before:
         arrays, started, errors = jax.jit(ours.epoch)(arrays, started, batches, RATE)

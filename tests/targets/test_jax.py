@@ -115,6 +115,13 @@ def test_examples(name: str) -> None:
 
 @needs_jax
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["elman", "lstm", "second_order_lag"])
+def test_truncated(name: str) -> None:
+    check(differences(derive(Statement.from_file(EXAMPLES[name], truncate=2))))
+
+
+@needs_jax
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks(name: str) -> None:
     check(differences(derive(NETWORKS[name])))

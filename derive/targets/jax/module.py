@@ -181,7 +181,7 @@ class JaxModule:
             "means": folded(means(data, axes, kind, JAX), STEP),
             "draws": [names[name] for name in data.random],
             "draw_lines": folded(tuple(lines), STEP),
-            "draw_call": f"parameters, key, {data.names(data.inputs)}".removesuffix(", "),
+            "draw_call": f"carry[0], key, {data.names(data.inputs)}".removesuffix(", "),
             "batch_names": f"key, {data.names(given)}".removesuffix(", "),
             "update_call": data.names(program.inputs),
         }
