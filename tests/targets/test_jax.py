@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -141,11 +142,23 @@ def test_eight_devices(tmp_path: Path) -> None:
     derive(Network((3, 4, 2), optimizer="adam", clip=1, l2=0.01, name="net")).write(
         tmp_path, edition=Edition(target="jax")
     )
-    environment = {
-        **os.environ,
-        "JAX_ENABLE_X64": "1",
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
-    }
-    ran = subprocess.run([sys.executable, "-c", SHARDED], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    ran_on_eight(SHARDED, tmp_path, JAX_ENABLE_X64="1")
+
+
+@needs_jax
+@pytest.mark.slow
+def test_the_page(tmp_path: Path) -> None:
+    """The program of the documentation trains on eight devices, and goes on from its file."""
+    derive(Network((3, 4, 4, 1), optimizer="adam", name="net")).write(tmp_path, edition=Edition(target="jax"))
+    _, program = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "jax.md").read_text(encoding="utf-8"), re.DOTALL)
+    said = [ran_on_eight(program, tmp_path) for _ in range(2)]
+    assert said[0] == said[1] and said[0].startswith("8 devices")
+
+
+def ran_on_eight(program: str, folder: Path, **more: str) -> str:
+    """What a program prints, with eight devices that the processor plays."""
+    flags = "--xla_force_host_platform_device_count=8"
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, **more}
+    ran = subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+    return ran.stdout
