@@ -44,6 +44,11 @@ TARGETS = {
             comments={".c": (SLASHES,), ".h": (SLASHES,)},
         ),
         Language(
+            "torch",
+            "Python that needs only PyTorch: a module whose error has the derived gradients",
+            comments={".py": (HASH,)},
+        ),
+        Language(
             "jax",
             "Python that needs only JAX: pure functions and a trainer for many devices",
             comments={".py": (HASH,)},

@@ -53,7 +53,7 @@ class ScanCode(LoopCode):
         return f"jnp.zeros(({', '.join([*several, *shape])}), {self.printer.kind})"
 
 
-class JaxBodies(Bodies):
+class PureBodies(Bodies):
     """Prints statements as the lines of pure functions."""
 
     loop = ScanCode
@@ -71,7 +71,7 @@ class JaxBodies(Bodies):
             "error": self._body(
                 (*own.towards_error, own.error),
                 kept,
-                [f"return {f'jnp.sum({error})' if own.error_is_array() else error}"],
+                [f"return {f'{own.library.name}.sum({error})' if own.error_is_array() else error}"],
             ),
             "gradients": self._slopes_of(own.learning),
             "input_gradients": self._slopes_of(own.beside, own.learning) if own.beside else (),

@@ -10,7 +10,7 @@ from derive.files.templates import fill
 from derive.learning.initialisations import INITIALISATIONS
 from derive.record import record
 from derive.targets.fold import fold, folded
-from derive.targets.jax.bodies import JAX, JaxBodies
+from derive.targets.jax.bodies import JAX, PureBodies
 from derive.targets.numpy.code import PRODUCT, STEP, python_number, quoted
 from derive.targets.numpy.data import Data, sample_axes, unknown_widths
 from derive.targets.numpy.equations import first_states, statements_of
@@ -93,7 +93,7 @@ class JaxModule:
     def context(self) -> dict[str, Any]:
         """The context of the template of the equations."""
         program, statements, data = self.derived.program, self.statements, self.data
-        bodies = JaxBodies(statements)
+        bodies = PureBodies(statements)
         beginning = Beginning(statements, INITIALISATIONS[self.derived.specification.initialisation])
         found = bodies.functions()
         return {

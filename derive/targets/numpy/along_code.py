@@ -95,6 +95,8 @@ def _body(form: mx.Node, arguments: tuple[str, ...], library: Library) -> tuple[
     made: dict[mx.Node, mx.Node] = {}
     lines: list[str] = []
 
+    printer = NumPyPrinter(names, {}, {}, kind=f"{arguments[0]}.dtype", library=library)
+
     def named(node: mx.Node) -> mx.Node:
         if node in made:
             return made[node]
@@ -104,11 +106,11 @@ def _body(form: mx.Node, arguments: tuple[str, ...], library: Library) -> tuple[
             return inner
         name = next(n for n in (hint, *(f"{hint}_{k}" for k in range(2, 9))) if n not in names)
         names[name] = name
-        lines.append(f"{name}: Array = {NumPyPrinter(names, {}, {}, library=library).code(inner).text}")
+        lines.append(f"{name}: Array = {printer.code(inner).text}")
         made[node] = mx.Array(Tensor(name, "part", tuple(Axis(extent) for extent in node.shape)))
         return made[node]
 
-    last = NumPyPrinter(names, {}, {}, library=library).code(named(form)).text
+    last = printer.code(named(form)).text
     return (*lines, f"result: Array = {last}", "return result")
 
 

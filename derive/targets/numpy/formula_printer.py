@@ -33,7 +33,6 @@ from sympy import (
     pi,
     preorder_traversal,
     sign,
-    true,
 )
 from sympy import erfc as sympy_erfc
 
@@ -280,20 +279,18 @@ def _(expression: Expr, library: Library = NUMPY) -> Code:
 @scalar.register
 def _(expression: Piecewise, library: Library = NUMPY) -> Code:
     if any(_is_array(value) for value, _ in expression.args):
-        return _choice(expression, library, scalar)
-    return Code(
-        f"{_choice(expression, library, _choice).text}.astype({X}.dtype)"
-    )  # numbers alone would make int64 or float64
+        return _choice(expression, library)
+    *cases, (last, _) = expression.args  # numbers alone would make int64 or float64
+    text = library.number(scalar(last, library).text, f"{X}.dtype")
+    for value, condition in reversed(cases):
+        text = f"{library.name}.where({_condition(condition, library)}, {scalar(value, library).text}, {text})"
+    return Code(f"{text}.{library.cast}({X}.dtype)")
 
 
-def _choice(expression: Expr, library: Library, otherwise: Callable[..., Code] | None = None) -> Code:
-    """Nested calls of ``where``; ``otherwise`` prints the cases after the first."""
-    if not isinstance(expression, Piecewise):
-        return scalar(expression, library)
+def _choice(expression: Piecewise, library: Library) -> Code:
+    """Nested calls of ``where``."""
     (value, condition), *rest = expression.args
-    if condition == true:
-        return scalar(value, library)
-    other = (otherwise or _choice)(Piecewise(*rest), library)
+    other = scalar(Piecewise(*rest), library)  # the value itself if it is the last
     return Code(f"{library.name}.where({_condition(condition, library)}, {scalar(value, library).text}, {other.text})")
 
 

@@ -23,6 +23,8 @@ _LIBRARY: dict[str, Import] = {
     "jax": ("jax", ""),
     "jnp": ("jax.numpy", ""),
     "lax": ("jax", "lax"),
+    "torch": ("torch", ""),
+    "nn": ("torch", "nn"),
     **{name: ("collections.abc", name) for name in ("Callable", "Mapping")},
     **{name: ("typing", name) for name in ("Any", "NoReturn", "Self")},
     **{name: ("numpy.typing", name) for name in ("ArrayLike", "NDArray")},
@@ -60,7 +62,7 @@ def import_lines(imports: Collection[Import]) -> str:
 
 
 def _group(module: str) -> int:
-    if module.partition(".")[0] in ("numpy", "sklearn", "jax"):
+    if module.partition(".")[0] in ("numpy", "sklearn", "jax", "torch"):
         return 1
     return 2 if module[0] == "." or "runtime" in module else 0
 

@@ -122,7 +122,7 @@ class Beginning:
         """The initial value of a parameter as code."""
         start, extent = self._starts[parameter.name], self.statements.extent
         shape = shape_code(parameter, extent)
-        np, kind = self.library.name, ", dtype" if self.library.traced else ""
+        np, kind = self.library.name, f", {self.library.typed}dtype" if self.library.traced else ""
         if not isinstance(start, Initialisation):
             return _array_code(start, shape, self.library, kind.removeprefix(", "))
         inputs, units = fans(parameter)

@@ -66,7 +66,7 @@ class NamedPrinter:
         reads = any(isinstance(part, nx.Read) for part in nx.walk(node))
         code = self._full(node, stored) if reads else self._made(node, stored)
         if reads and _is_of_truth_values(node):
-            code = Code(f"{code.at(ATOM)}.astype({self.kind})")
+            code = Code(f"{code.at(ATOM)}.{self.library.cast}({self.kind})")
         if not target.axes and not isinstance(target, Slice):
             return (
                 code if target.role == "error" or target.is_number else Code(f"{self.np}.reshape({code.text}, (1, 1))")
@@ -94,9 +94,10 @@ class NamedPrinter:
         """The code of a right side that reads no array, with the type of numbers of the parameters."""
         sizes = ", ".join(self.size(i.axis) for i in axes)
         if isinstance(node, nx.Value) and axes:
-            return Code(f"{self.np}.full(({sizes}{',' * (len(axes) == 1)}), {self.code(node).text}, {self.kind})")
+            shape = f"({sizes}{',' * (len(axes) == 1)})"
+            return Code(f"{self.np}.full({shape}, {self.code(node).text}, {self.library.typed}{self.kind})")
         code = self._full(node, axes)
-        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.astype({self.kind})")
+        return code if isinstance(node, nx.Value) else Code(f"{code.at(ATOM)}.{self.library.cast}({self.kind})")
 
     def repeated(self, node: nx.Named) -> list[nx.Named]:
         """The parts whose code occurs more than once, each after the parts that it is made of."""
@@ -127,7 +128,7 @@ class NamedPrinter:
     def _aligned(self, node: nx.Named, axes: nx.Axes) -> Code:
         """The code with axes in this order, of length one where they are missing, except for those missing in front."""
         code, have = self.natural(node)
-        code = _turned(code, have, tuple(i for i in axes if i in node.axes))
+        code = self._turned(code, have, tuple(i for i in axes if i in node.axes))
         marks = [":" if i in node.axes else "None" for i in axes]
         while marks and marks[0] == "None":
             marks.pop(0)
@@ -137,13 +138,20 @@ class NamedPrinter:
             marks.pop()
         return Code(f"{code.at(ATOM)}[{', '.join(marks)}]")
 
+    def _turned(self, code: Code, have: nx.Axes, want: nx.Axes) -> Code:
+        """Transpose an array from the axes that it has to those that are wanted."""
+        if tuple(have) == tuple(want):
+            return code
+        turned = tuple(have.index(i) for i in want)
+        return Code(f"{code.at(ATOM)}{'.T' if turned == (1, 0) else f'.{self.library.transpose}{turned}'}")
+
     def _several(self, nodes: Iterable[nx.Named], axes: nx.Axes) -> list[Code]:
         return [self._aligned(node, axes) for node in nodes]
 
     def code(self, node: nx.Named) -> Code:
         """Return the NumPy code of a node, or the name of what has been computed."""
         code, have = self.natural(node)
-        return _turned(code, have, node.axes)
+        return self._turned(code, have, node.axes)
 
     def natural(self, node: nx.Named) -> tuple[Code, nx.Axes]:
         """Return the code of a node with its axes in the order in which NumPy gives them, and that order."""
@@ -168,7 +176,7 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Ones) -> Code:
         sizes = ", ".join(self.size(i.axis) for i in node.axes)
-        return Code(f"{self.np}.ones(({sizes}{',' * (len(node.axes) == 1)}), {self.kind})")
+        return Code(f"{self.np}.ones(({sizes}{',' * (len(node.axes) == 1)}), {self.library.typed}{self.kind})")
 
     @_code.register
     def _(self, node: nx.Read) -> Code:
@@ -257,7 +265,7 @@ class NamedPrinter:
             return None
         marks = [":" if i in index.axes else "None" for i in others]
         marks.insert(position, "None")
-        code = _turned(*self.natural(index), tuple(i for i in others if i in index.axes))
+        code = self._turned(*self.natural(index), tuple(i for i in others if i in index.axes))
         axis = read.tensor.stored_axes[position]
         start = f" - {axis.start}" if axis.start else ""
         name = self.names[read.tensor.name]
@@ -304,7 +312,7 @@ class NamedPrinter:
             negative = _is_negative(term)
             code = self._positive(term, node.axes) if negative else self._aligned(term, node.axes)
             if not negative and _is_of_truth_values(term):  # NumPy would join them by "or"
-                code = Code(f"{code.at(ATOM)}.astype({self.kind})")
+                code = Code(f"{code.at(ATOM)}.{self.library.cast}({self.kind})")
             terms.append((negative, code))
         return joined(terms)
 
@@ -338,7 +346,7 @@ class NamedPrinter:
         over = (f for f in getattr(rest, "factors", ()) if not isinstance(f, nx.Value) and not _is_written_otherwise(f))
         first = next(over, rest)
         if _is_of_truth_values(rest):
-            return Code(f"{code.at(ATOM)}.astype({self.kind})")
+            return Code(f"{code.at(ATOM)}.{self.library.cast}({self.kind})")
         factors = (first.left, first.right) if isinstance(first, nx.Contraction) else (first,)
         return Code(code.at(UNARY)) if any(map(_is_of_truth_values, factors)) else code
 
@@ -363,19 +371,25 @@ class NamedPrinter:
         else:
             codes = self._several(node.arguments, node.axes)
             if function in (Max, Min):
-                return extreme_of(function, codes, self.library)
+                numbers = [isinstance(argument, nx.Value) for argument in node.arguments]
+                return extreme_of(function, self._as_arrays(codes, numbers), self.library)
             return scalar(function(*(Symbol(code.at(ATOM), real=True) for code in codes)), self.library)
         return Code(f"{name}({', '.join(c.text for c in self._several(node.arguments, node.axes))})")
+
+    def _as_arrays(self, codes: Iterable[Code], numbers: Iterable[bool]) -> list[Code]:
+        """The same, with arrays for numbers if the library takes none."""
+        pairs = zip(codes, numbers, strict=True)
+        return [Code(self.library.number(c.text, self.kind)) if is_number else c for c, is_number in pairs]
 
     @_code.register
     def _(self, node: nx.Cases) -> Code:
         *values, last = self._several(node.values, node.axes)
         conditions = self._several(node.conditions, node.axes)
-        text = last.text
+        only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
+        text = self.library.number(last.text, self.kind) if only_numbers else last.text
         for value, condition in reversed(list(zip(values, conditions, strict=True))):
             text = f"{self.np}.where({condition.text}, {value.text}, {text})"
-        only_numbers = all(isinstance(value, nx.Value) for value in node.values)  # which would make int64 or float64
-        return Code(f"{text}.astype({self.kind})" if only_numbers else text)
+        return Code(f"{text}.{self.library.cast}({self.kind})" if only_numbers else text)
 
     @_code.register
     def _(self, node: nx.Compared) -> Code:
@@ -399,12 +413,12 @@ class NamedPrinter:
     @_code.register
     def _(self, node: nx.Reduced) -> Code:
         of = self._summed(node.of, node.of.axes) if node.kind == "sum" else self.code(node.of).text
-        return Code(f"{self.np}.{node.kind}({of}{self._along(node)})")
+        return Code(f"{self.library.function(node.kind)}({of}{self._along(node)})")
 
     def _summed(self, node: nx.Named, axes: nx.Axes) -> str:
         """The code of what is summed; truth values become numbers, which NumPy would join by "or", or count."""
         code = self._aligned(node, axes)
-        return f"{code.at(ATOM)}.astype({self.kind})" if _is_of_truth_values(node) else code.text
+        return f"{code.at(ATOM)}.{self.library.cast}({self.kind})" if _is_of_truth_values(node) else code.text
 
     def _along(self, node: nx.Reduced) -> str:
         """The argument ``axis``; none if all axes are reduced."""
@@ -493,7 +507,7 @@ class NamedPrinter:
         """The first factor of a product over axes; if both are truth values it becomes one of numbers."""
         code, axes = self.natural(left)
         both = _is_of_truth_values(left) and _is_of_truth_values(right)
-        return (Code(f"{code.at(ATOM)}.astype({self.kind})") if both else code), axes
+        return (Code(f"{code.at(ATOM)}.{self.library.cast}({self.kind})") if both else code), axes
 
     @_code.register
     def _(self, node: nx.Spread) -> Any:
@@ -516,14 +530,6 @@ class NamedPrinter:
         at = f"{self._aligned(node.at, node.over).at(SUM)}{f' - {start}' if start else ''}"
         code = Code(f"scattered({values}, {at}, {self.size(node.index.axis)})")
         return code, (node.index, *rest)
-
-
-def _turned(code: Code, have: nx.Axes, want: nx.Axes) -> Code:
-    """Transpose an array from the axes that it has to those that are wanted."""
-    if tuple(have) == tuple(want):
-        return code
-    turned = tuple(have.index(i) for i in want)
-    return Code(f"{code.at(ATOM)}.T" if turned == (1, 0) else f"{code.at(ATOM)}.transpose{turned}")
 
 
 def _is_negative(node: nx.Named) -> bool:

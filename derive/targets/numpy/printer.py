@@ -115,7 +115,10 @@ class NumPyPrinter:
         if node.function is sign:
             return sign_of(codes[0], self.library)
         if node.function in (Max, Min):
-            return extreme_of(node.function, codes, self.library)
+            numbers = [_number(argument) is not None for argument in node.arguments]
+            pairs = zip(codes, numbers, strict=True)
+            whole = [Code(self.library.number(c.text, self.kind)) if is_number else c for c, is_number in pairs]
+            return extreme_of(node.function, whole, self.library)
         arguments = ", ".join(code.text for code in codes)
         if isinstance(node.function, type) and issubclass(node.function, Elementwise):
             return Code(f"{self.functions[node.function]}({arguments})")
@@ -150,7 +153,7 @@ class NumPyPrinter:
     @code.register
     def _(self, node: mx.Largest) -> Code:
         """NumPy orders complex numbers by their real parts, so a complex step selects the same entry."""
-        return Code(f"{self.np}.max({self.code(node.of).text}, axis={node.axis}, keepdims=True)")
+        return Code(f"{self.library.function('max')}({self.code(node.of).text}, axis={node.axis}, keepdims=True)")
 
     @code.register
     def _(self, node: mx.IsLargest) -> Code:
@@ -168,12 +171,12 @@ class NumPyPrinter:
         array = next((n for n in mx.walk(node.condition) if isinstance(n, mx.Array)), None)
         dtype = f"{self.names[array.tensor.name]}.dtype" if array else self.kind
         if array and _number(node.this) == 1 and _number(node.that) == 0:
-            return Code(f"({condition.text}).astype({dtype})")
-        chosen = Code(
-            f"{self.np}.where({', '.join((condition.text, *(self.code(n).text for n in (node.this, node.that))))})"
-        )
+            return Code(f"({condition.text}).{self.library.cast}({dtype})")
+        this, that = (self.code(n).text for n in (node.this, node.that))
         only_numbers = not mx.arrays_read(node.this) | mx.arrays_read(node.that)  # which would make int64 or float64
-        return Code(f"{chosen.text}.astype({dtype})") if only_numbers else chosen
+        that = self.library.number(that, dtype) if only_numbers else that
+        chosen = f"{self.np}.where({condition.text}, {this}, {that})"
+        return Code(f"{chosen}.{self.library.cast}({dtype})" if only_numbers else chosen)
 
     @code.register
     def _(self, node: mx.Compare) -> Code:
@@ -199,7 +202,7 @@ class NumPyPrinter:
     def _(self, node: mx.Repeat) -> Code:
         value, sides = self.code(node.of).text, self._sides(node)
         if self._is_python(node.of):  # it has no dtype
-            return Code(f"{self.np}.full(({sides}), {value}, {self.kind})")
+            return Code(f"{self.np}.full(({sides}), {value}, {self.library.typed}{self.kind})")
         return Code(f"{self.np}.broadcast_to({value}, ({sides}))")
 
     def _is_python(self, node: mx.Node) -> bool:
@@ -223,7 +226,7 @@ class NumPyPrinter:
         """Blocks, separated by commas; a block of equal numbers has the dtype of the first array in the others."""
         arrays = (self.names[n.tensor.name] for block in blocks for n in mx.walk(block) if isinstance(n, mx.Array))
         kind = next(arrays, "")
-        return ", ".join(self._block(b, f", {kind}.dtype" if kind else "") for b in blocks)
+        return ", ".join(self._block(b, f", {self.library.typed}{kind}.dtype" if kind else "") for b in blocks)
 
     def _block(self, node: mx.Node, kind: str) -> str:
         if isinstance(node, mx.Broadcast) and isinstance(node.of, mx.Number):
