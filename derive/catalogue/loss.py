@@ -152,6 +152,7 @@ class Loss:
 
         Raises SpecError if there is none, or if it is a name and the numbers differ.
 
+        >>> from derive.catalogue.losses import loss
         >>> loss("gaussian_nll").targets_for(6), loss("ordinal").targets_for(3), loss("mse").targets_for("k")
         (3, 4, 'k')
         """
@@ -170,6 +171,7 @@ class Loss:
     def measure(self) -> tuple[str, tuple[float, ...]]:
         """The measure of predictions that fits the loss, and its option in numbers.
 
+        >>> from derive.catalogue.losses import loss
         >>> loss("quantile(tau=[0.1, 0.9])").measure, loss("tweedie").measure, loss("mse").measure
         (('pinball', (0.1, 0.9)), ('deviance', (1.5,)), ('', ()))
         """

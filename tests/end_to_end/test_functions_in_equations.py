@@ -194,7 +194,7 @@ def test_the_gradients_are_those_of_the_complex_step(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PASSES)
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_the_module_is_right_and_the_page_is_read_back(name: str) -> None:
     derivation = derive(PASSES[name]())
     with warnings.catch_warnings():

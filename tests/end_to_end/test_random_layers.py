@@ -22,7 +22,7 @@ def test_what_was_once_wrong_is_right(path: Path) -> None:
     judge(derive(statement), statement.forward_pass())
 
 
-@pytest.mark.sampled(200)
+@pytest.mark.sampled(400)
 @pytest.mark.parametrize("seed", [*range(1500), *range(NEWER, NEWER + 300)])
 def test_random_layers_are_right(seed: int) -> None:
     statement = random_layers(seed)

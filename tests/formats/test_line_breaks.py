@@ -35,7 +35,7 @@ def rows(name: str, notation: str, kind: str, file: str, mark: str) -> list[str]
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_no_row_of_the_pattern_breaks(name: str, notation: str) -> None:
     """A row that is wider than a line of LaTeX is set in smaller type."""
     depth = len(NETS[name]["layers"]) - 1
@@ -54,7 +54,7 @@ def test_no_row_of_the_pattern_breaks(name: str, notation: str) -> None:
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("name", NETS)
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_brackets_of_the_pattern_are_closed_in_the_formula_that_opens_them(name: str, notation: str) -> None:
     """A page in HTML breaks lines between formulas."""
     page = pattern(name, notation, "html")["derivation.html"]

@@ -197,6 +197,7 @@ def test_tables_have_equal_columns_and_nothing_is_emphasised_by_chance(flavour):
 
 
 @pytest.mark.parametrize("flavour", ["github", "myst", "obsidian"])
+@pytest.mark.sampled(3)
 def test_folded_content(flavour):
     layers, activation, loss = SPREAD["three layers"]
     written = derivation(layers, activation, loss).document(exercises=True)
@@ -344,6 +345,7 @@ def test_the_files_as_they_are_written(tmp_path, flavour, front_matter, kramdown
 
 
 @pytest.mark.parametrize(("name", "detail"), [("deep", "full"), ("deep", "exhaustive"), ("named", "exhaustive")])
+@pytest.mark.sampled(3)
 def test_a_long_document_continues_on_another_page(name, detail):
     written = document(name, detail=detail)
     files = texts(markdown_files(written, "github"))
@@ -396,8 +398,9 @@ def items_of(block: Block) -> list[Item]:
     )
 
 
-def test_no_formula_is_longer_than_renderers_take():
-    text = markdown(document("deep", "delta", "exhaustive", "augmented"), "obsidian")
+@pytest.mark.parametrize("detail", ["full", pytest.param("exhaustive", marks=pytest.mark.slow)])
+def test_no_formula_is_longer_than_renderers_take(detail):
+    text = markdown(document("deep", "delta", detail, "augmented"), "obsidian")
     found = formulas(text, "obsidian")
     assert katex_objections(found) == []
     assert max(tex.count("{") for tex, _ in found) <= BRACES

@@ -442,7 +442,7 @@ SOFTMAX_OF: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", BY_A_FUNCTION)
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_a_function_without_a_better_form_is_computed_as_stated(name):
     s, x, y = begun()
     z = dense(s, "z", s.parameter("W", OUTPUTS, INPUTS), x)
@@ -604,7 +604,7 @@ def test_cancellation_in_one_function_is_not_blamed_on_its_readers():
     assert report.passed, report.line()
 
 
-@pytest.mark.parametrize("depth", [4, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("depth", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (4, 6))])
 def test_normalisations_of_normalisations_are_computed_as_they_are_stated(depth):
     """What they read, put in, would grow exponentially; expanding it took hours."""
     s, x, y = begun()
@@ -639,7 +639,7 @@ def test_an_exponential_of_an_exponential_is_tried_where_its_value_can_be_known(
         pytest.param(lambda y, z, sd: sd - y * log(sd), id="poisson"),
     ],
 )
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(4)
 def test_the_complex_step_is_right_far_out(loss, scale):
     """NumPy's log1p of a complex number loses a small real part, and its division overflows below 1e-308."""
     s, x, y = begun()
