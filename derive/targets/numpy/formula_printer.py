@@ -136,7 +136,8 @@ for _function in CALLS:
 @scalar.register(log1p)
 @scalar.register(log1p_ratio)
 def _(expression: Expr, library: Library = NUMPY) -> Code:
-    return Code(f"{type(expression).__name__}({scalar(expression.args[0], library).text})")
+    of_number = expression.is_number and not isinstance(expression, log1p_ratio)  # the functions in code are of arrays
+    return Code(f"{'math.' * of_number}{type(expression).__name__}({scalar(expression.args[0], library).text})")
 
 
 @scalar.register(type(pi))
