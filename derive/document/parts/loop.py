@@ -27,7 +27,7 @@ from derive.document.parts.pattern import recurring
 from derive.document.recursion import Layered, covers
 from derive.document.updates import Updates
 from derive.document.view import View
-from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP
+from derive.learning.descent import CLIP_SCALE, RATE, SQUARE_NORM, STEP, WEIGHT_LIMIT
 from derive.learning.initialisations import INITIALISATIONS, INPUTS, UNITS
 from derive.learning.optimizers import LEARNING_RATE
 from derive.paper.boxes import SUM, Box
@@ -204,6 +204,8 @@ def _lead(view: View) -> Text:
         boxes.append(view.page.symbol(constant("clip")))
     if descent.constraint is not None:
         words += "; after it, a projection " + descent.constraint.what + " (" + descent.constraint.source + ")"
+        words += ", with the limit {}" * bool(descent.bounds)
+        boxes += [view.page.symbol(constant(WEIGHT_LIMIT))] * bool(descent.bounds)
     return say(words + ":", *boxes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import cached_property
 
@@ -21,6 +21,7 @@ from derive.targets.c.formulas import stored_axes
 from derive.targets.c.names import CodeNames, c_names
 from derive.targets.c.printer import CPrinter
 from derive.targets.loops.loops import parts
+from derive.targets.needed import needed
 from derive.targets.numpy.evaluator import NumPyEvaluator
 
 #: The roles of the numbers that are kept in double precision.
@@ -86,7 +87,9 @@ class CProgram:
         )
         self.names: CodeNames = c_names(self.program, derived.notation, self._numbers(), prefix.upper())
         every = tuple(map(self._computed, self.program.statements))
-        self.used = needed(every, {*self.program.outputs, self.error_name}, lambda s: s.stage in ("gradient", "update"))
+        self.used = needed(
+            every, {*self.program.outputs, self.error_name}, _reads, lambda s: s.stage in ("gradient", "update")
+        )
         self.widths: dict[Symbol, str] = {**self.names.widths, SAMPLES: "m"}
         numbers = [*self.names.numbers, *(t.name for t in self.program.tensors.values() if _is_step(t))]
         self.printer = CPrinter(self.program.tensors, self._places(), self.widths, numbers, self.names.functions)
@@ -195,7 +198,7 @@ class CProgram:
             Assign(s.number, s.stage, stated[s.target.name].equation) if s.target.name in held else s
             for s in self.of_stage("forward")
         ]
-        return list(needed(tuple(forward), self.program.outputs))
+        return list(needed(tuple(forward), self.program.outputs, _reads))
 
     def lines(self, statements: Iterable[Assign], *offered: str) -> list[str]:
         """The body of a function; arguments ``offered`` that it does not read are said to be unused.
@@ -210,20 +213,8 @@ class CProgram:
         return [*(f"(void){name};" for name in unread), *found]
 
 
-def needed(
-    statements: tuple[Assign, ...], read: Collection[str], always: Callable[[Assign], bool] = lambda _: False
-) -> tuple[Assign, ...]:
-    """Return the statements whose targets are read, by name or by a needed statement, or that always are needed."""
-    found: set[str] = set()
-    wanted, before = set(read), -1
-    while len(found) > before:  # more than once for a recurrence, which reads what is stated after it
-        before = len(found)
-        for statement in reversed(statements):
-            name = statement.target.name
-            if name not in found and (name in wanted or always(statement)):
-                found.add(name)
-                wanted |= set(symbols_read(statement.equation.expression))
-    return tuple(s for s in statements if s.target.name in found)
+def _reads(statement: Assign) -> Collection[str]:
+    return symbols_read(statement.equation.expression)
 
 
 def _is_step(tensor: Tensor) -> bool:

@@ -16,6 +16,7 @@ from derive.calculus.index import Tensor
 from derive.paper.notation import Notation
 from derive.record import record
 from derive.targets.names import code_names
+from derive.targets.needed import needed as of_use
 from derive.targets.numpy.code import quoted
 from derive.targets.numpy.evaluator import elementwise_in
 from derive.targets.numpy.formula_printer import scalar
@@ -190,15 +191,7 @@ def needed(
 
     A statement for which ``always`` is true is needed in any case.
     """
-    found: set[ArrayAssign] = set()
-    wanted, before = set(read), -1
-    while len(found) > before:  # more than once for a recurrence, which reads what is stated after it
-        before = len(found)
-        for statement in reversed(statements):
-            if statement not in found and (statement.target.name in wanted or always(statement)):
-                found.add(statement)
-                wanted |= reads([statement])
-    return tuple(statement for statement in statements if statement in found)
+    return of_use(statements, read, lambda statement: reads([statement]), always)
 
 
 def about(statement: ArrayAssign) -> Tensor:
